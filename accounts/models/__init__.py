@@ -1,0 +1,15 @@
+from accounts.models.catalogue import Department, Keyword, Mood
+from accounts.models.member import Member, Preference, Profile, ProfileKeyword
+from accounts.models.session import RefreshToken, Session
+
+__all__ = [
+    "Department",
+    "Keyword",
+    "Member",
+    "Mood",
+    "Preference",
+    "Profile",
+    "ProfileKeyword",
+    "RefreshToken",
+    "Session",
+]

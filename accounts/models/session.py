@@ -1,0 +1,34 @@
+from django.db import models
+
+from accounts.models.member import Member
+
+
+class Session(models.Model):
+    """One signed-in device. Its refresh tokens are one family: a replayed old one ends the session."""
+
+    member = models.ForeignKey(Member, on_delete=models.CASCADE, related_name="sessions")
+    device = models.CharField(max_length=120, blank=True)
+    # "web" got its refresh token as a cookie, "native" in the body: what came as a cookie never leaves in a body.
+    client = models.CharField(max_length=8, choices=[("web", "web"), ("native", "native")])
+    created_at = models.DateTimeField(auto_now_add=True)
+    last_seen = models.DateTimeField(auto_now_add=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["member", "ended_at"]), models.Index(fields=["ended_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.member_id} {self.client}"
+
+
+class RefreshToken(models.Model):
+    """Stored as SHA-256 only. `replaced_at` is when it was rotated; it works a short while longer."""
+
+    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="refresh_tokens")
+    digest = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    replaced_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"session {self.session_id}"

@@ -1,0 +1,3 @@
+from chat.models.room import Room, RoomMember
+
+__all__ = ["Room", "RoomMember"]

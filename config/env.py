@@ -1,0 +1,155 @@
+"""Every environment variable Damso reads: its name, type, default, and what it means.
+
+Settings call `read()` once, so that a bad value stops the process at start with one message that names every mistake.
+`docs/environment.md` is made from this list (`manage.py export_env`), and a test refuses drift.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+def text(value: str) -> str:
+    return value
+
+
+def number(value: str) -> int:
+    return int(value)
+
+
+def switch(value: str) -> bool:
+    """`true` or `false`; a doubtful word is refused, so that `ture` can't switch a guard off."""
+    if value.lower() not in {"true", "false"}:
+        raise ValueError("write true or false")
+    return value.lower() == "true"
+
+
+def words(value: str) -> list[str]:
+    return [word.strip() for word in value.split(",") if word.strip()]
+
+
+def url(value: str) -> str:
+    if not urlsplit(value).scheme or not urlsplit(value).netloc:
+        raise ValueError("write a whole URL, with its scheme")
+    return value
+
+
+def origins(value: str) -> list[str]:
+    """Exact origins: scheme and host, no path, no wildcard."""
+    for origin in words(value):
+        if not re.fullmatch(r"https?://[a-z0-9.-]+(:\d+)?", origin):
+            raise ValueError(f"{origin!r} is not an origin like https://damso.example")
+    return words(value)
+
+
+def key(value: str) -> str:
+    if len(value) < 32:
+        raise ValueError("use at least 32 random characters")
+    return value
+
+
+@dataclass(frozen=True)
+class Variable:
+    """`default` None: required on a server. A secret may also come from the file that NAME_FILE names."""
+
+    name: str
+    parse: Callable[[str], Any]
+    default: str | None
+    meaning: str
+    secret: bool = False
+
+
+VARIABLES = [
+    Variable(
+        "ENVIRONMENT", text, "local", "dev or prod on a server; shown at /version, prefixes what is kept in Redis"
+    ),
+    Variable(
+        "SECRET_KEY", key, None, "signs access tokens and sign-in states; changing it signs everybody out", secret=True
+    ),
+    Variable("ALLOWED_HOSTS", words, None, "host names this service answers to, by comma"),
+    Variable("ALLOWED_ORIGINS", origins, None, "exact origins of the web client, by comma: CORS, cookies and sockets"),
+    Variable("DATABASE_URL", text, None, "the relational database, mysql://user:password@host:port/name", secret=True),
+    Variable(
+        "DATABASE_CA", text, "", "file with the certificate authority of the database server (RDS); empty: no TLS"
+    ),
+    Variable("MONGO_URL", text, None, "MongoDB, a replica set, mongodb://…/?replicaSet=rs0", secret=True),
+    Variable("MONGO_DATABASE", text, "damso", "name of the MongoDB database"),
+    Variable("REDIS_URL", text, None, "Redis, redis://:password@host:port/0", secret=True),
+    Variable(
+        "CHANNEL_LAYER",
+        text,
+        "chat.fanout.layer.RoomLayer",
+        "how processes reach each other: ours, or channels_redis.pubsub.RedisPubSubChannelLayer",
+    ),
+    Variable("KAKAO_REST_API_KEY", text, None, "Kakao: REST API key, the client_id of sign-in"),
+    Variable("KAKAO_CLIENT_SECRET", text, None, "Kakao: client secret of that key", secret=True),
+    Variable(
+        "KAKAO_ADMIN_KEY", text, None, "Kakao: admin key, for unlinking and to verify the unlink webhook", secret=True
+    ),
+    Variable(
+        "KAKAO_APP_ID", text, "", "Kakao: the application's id, compared in the unlink webhook; empty: not compared"
+    ),
+    Variable(
+        "KAKAO_AUTH_URL",
+        url,
+        "https://kauth.kakao.com",
+        "Kakao's authorization server; also the issuer of its ID tokens",
+    ),
+    Variable("KAKAO_API_URL", url, "https://kapi.kakao.com", "Kakao's API server"),
+    Variable(
+        "KAKAO_REDIRECT_URIS",
+        words,
+        None,
+        "redirect URIs registered with Kakao, by comma; the first one is the default",
+    ),
+    Variable("LANGUAGE_CODE", text, "ko", "language of a member who has not said: ko or en"),
+    Variable("WEB_CLIENT", switch, "false", "serve the reference web client at / (on servers Amplify does)"),
+    Variable(
+        "HTTP_THREADS", number, "8", "threads for REST in each worker; workers × threads = connections to the database"
+    ),
+    Variable("HTTP_QUEUE", number, "64", "REST requests that may wait for a thread; more are answered 503"),
+    Variable("LOG_FORMAT", text, "ecs", "ecs (JSON lines) or plain (a terminal)"),
+    Variable("LOG_LEVEL", text, "INFO", "DEBUG, INFO, WARNING or ERROR"),
+    Variable("RELEASE", text, "0.1.0", "version of this build, served at /version"),
+    Variable("REVISION", text, "", "commit of this build, served at /version"),
+    Variable("COLOUR", text, "", "blue or green, served at /version"),
+]
+
+
+_defaults: dict[str, str] = {}
+
+
+def use_defaults(defaults: Mapping[str, str]) -> None:
+    """Let these take the place of the list's own; called by settings modules whose users need to set nothing."""
+    _defaults.update(defaults)
+
+
+def read(environ: Mapping[str, str]) -> dict[str, Any]:
+    """Every variable's value by name.
+
+    Raises ImproperlyConfigured with every missing or unreadable variable at once.
+    """
+    values, mistakes = {}, []
+    for variable in VARIABLES:
+        try:
+            raw = _raw(variable, environ)
+            if raw is None:
+                raise ValueError("is not set")
+            values[variable.name] = variable.parse(raw)
+        except (ValueError, OSError) as error:
+            mistakes.append(f"  {variable.name}: {error}. It is: {variable.meaning}.")
+    if mistakes:
+        raise ImproperlyConfigured("Damso can't start with this environment:\n" + "\n".join(mistakes))
+    return values
+
+
+def _raw(variable: Variable, environ: Mapping[str, str]) -> str | None:
+    file = environ.get(f"{variable.name}_FILE") if variable.secret else None
+    if file:
+        return Path(file).read_text().strip()
+    return environ.get(variable.name, _defaults.get(variable.name, variable.default))

@@ -1,0 +1,66 @@
+"""May this process be given members? `live` and `version` are answered by config/asgi.py, on the event loop."""
+
+import logging
+from collections.abc import Callable
+
+from django.conf import settings
+from django.core.cache import cache
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, JsonResponse
+from django.views.decorators.http import require_safe
+
+from chat import readiness
+
+logger = logging.getLogger(__name__)
+
+
+@require_safe
+def ready(request: HttpRequest) -> JsonResponse:
+    """200 when every store answers, the migrations are applied and nothing drains; else 503, saying what is not so."""
+    checks = {name: _holds(name, check) for name, check in CHECKS.items()}
+    ok = all(checks.values())
+    return JsonResponse({"status": "ready" if ok else "not ready", "checks": checks}, status=200 if ok else 503)
+
+
+def version() -> dict[str, str]:
+    return {
+        "version": settings.RELEASE,
+        "revision": settings.REVISION,
+        "environment": settings.ENVIRONMENT,
+        "colour": settings.COLOUR,
+    }
+
+
+def _database() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return True
+
+
+def _migrations() -> bool:
+    executor = MigrationExecutor(connection)
+    return not executor.migration_plan(executor.loader.graph.leaf_nodes())
+
+
+def _redis() -> bool:
+    cache.get("ready")
+    return True
+
+
+CHECKS: dict[str, Callable[[], bool]] = {
+    "database": _database,
+    "migrations": _migrations,
+    "redis": _redis,
+    "mongodb": readiness.mongodb_answers,
+    "serving": readiness.is_serving,
+}
+
+
+def _holds(name: str, check: Callable[[], bool]) -> bool:
+    """Each store's client has its own time limit (settings), so that an answer is bounded."""
+    try:
+        return check()
+    except Exception as error:  # whatever a driver raises: the store is not ready, and the log says why
+        logger.warning("not ready: %s: %s", name, type(error).__name__)
+        return False

@@ -1,0 +1,179 @@
+"""Settings that hold everywhere. What differs is in local.py (a laptop), test.py and server.py (dev and prod)."""
+
+import os
+from datetime import time, timedelta
+from pathlib import Path
+from typing import Any
+
+from config import env
+from config.settings import stores
+
+BASE_DIR = Path(__file__).resolve().parent.parent.parent
+
+# --- what the environment of this installation decides (config/env.py says what each one means)
+_values = env.read(os.environ)
+ENVIRONMENT: str = _values["ENVIRONMENT"]
+SECRET_KEY: str = _values["SECRET_KEY"]
+ALLOWED_HOSTS: list[str] = _values["ALLOWED_HOSTS"]
+ALLOWED_ORIGINS: list[str] = _values["ALLOWED_ORIGINS"]
+MONGO_URL: str = _values["MONGO_URL"]
+MONGO_DATABASE: str = _values["MONGO_DATABASE"]
+REDIS_URL: str = _values["REDIS_URL"]
+KAKAO_REST_API_KEY: str = _values["KAKAO_REST_API_KEY"]
+KAKAO_CLIENT_SECRET: str = _values["KAKAO_CLIENT_SECRET"]
+KAKAO_ADMIN_KEY: str = _values["KAKAO_ADMIN_KEY"]
+KAKAO_APP_ID: str = _values["KAKAO_APP_ID"]
+KAKAO_AUTH_URL: str = _values["KAKAO_AUTH_URL"]
+KAKAO_API_URL: str = _values["KAKAO_API_URL"]
+KAKAO_REDIRECT_URIS: list[str] = _values["KAKAO_REDIRECT_URIS"]
+LANGUAGE_CODE: str = _values["LANGUAGE_CODE"]
+HTTP_THREADS: int = _values["HTTP_THREADS"]
+HTTP_QUEUE: int = _values["HTTP_QUEUE"]
+RELEASE: str = _values["RELEASE"]
+REVISION: str = _values["REVISION"]
+COLOUR: str = _values["COLOUR"]
+REDIS_PREFIX = f"damso:{ENVIRONMENT}"
+DATABASES = stores.databases(_values["DATABASE_URL"], _values["DATABASE_CA"])
+CACHES = stores.caches(REDIS_URL, REDIS_PREFIX)
+CHANNEL_LAYERS = stores.channel_layers(_values["CHANNEL_LAYER"], REDIS_URL, REDIS_PREFIX)
+LOGGING = stores.logging(_values["LOG_FORMAT"], _values["LOG_LEVEL"])
+CORS_ALLOWED_ORIGINS = ALLOWED_ORIGINS
+CSRF_TRUSTED_ORIGINS = ALLOWED_ORIGINS
+WHITENOISE_ROOT = BASE_DIR / "web" if _values["WEB_CLIENT"] else None
+WHITENOISE_INDEX_FILE: bool = _values["WEB_CLIENT"]
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "corsheaders",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "core.ledger",
+    "accounts",
+    "chat",
+    "mainpage",
+    "config",
+]
+
+MIDDLEWARE = [
+    "core.http.request_id.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django_permissions_policy.PermissionsPolicyMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = None
+ASGI_APPLICATION = "config.asgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+APPEND_SLASH = False
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# The time zone of the nightly round is the members' (SERVICE_TIME_ZONE); stores and the API speak UTC.
+USE_TZ = True
+TIME_ZONE = "UTC"
+SERVICE_TIME_ZONE = "Asia/Seoul"
+
+USE_I18N = True
+LANGUAGES = [("ko", "한국어"), ("en", "English")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+
+# --- the nightly round: local times of SERVICE_TIME_ZONE; closing and sweeping belong to the next day
+ROUND_ENTRY_CLOSES = time(21, 0)
+ROUND_PAIRS = time(21, 50)
+ROUND_OPENS = time(22, 0)
+ROUND_CLOSES = time(20, 0)
+ROUND_SWEEPS = time(20, 5)
+ROUND_REPEATS_OLD_PAIRS = True
+
+# --- members
+ACCESS_TOKEN_LIFETIME = timedelta(minutes=15)
+REFRESH_TOKEN_LIFETIME = timedelta(days=60)
+# A rotated refresh token works this much longer: two tabs refresh at once, or the answer was lost.
+REFRESH_TOKEN_OVERLAP = timedelta(seconds=30)
+SIGN_IN_STATE_LIFETIME = timedelta(minutes=10)
+NICKNAME_MIN, NICKNAME_MAX = 1, 5
+NICKNAME_PATTERN = "^[가-힣]{1,5}$"
+BIRTH_YEAR_MIN, BIRTH_YEAR_MAX = 1980, 2010
+KEYWORDS_CHOSEN = 3
+
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.BearerAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_THROTTLE_CLASSES": ["core.http.throttles.MemberThrottle"],
+    "DEFAULT_THROTTLE_RATES": {"member": "600/min", "sign_in": "30/min"},
+    "EXCEPTION_HANDLER": "core.http.problems.problem_response",
+    "UNAUTHENTICATED_USER": None,
+    "NUM_PROXIES": 1,
+}
+
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Damso",
+    "DESCRIPTION": "The REST API of a campus chat service: one to one, once a night, for 22 hours.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+}
+
+CORS_ALLOW_CREDENTIALS = True
+CORS_ALLOW_HEADERS = ["accept", "accept-language", "authorization", "content-type", "x-client", "x-request-id"]
+CORS_EXPOSE_HEADERS = ["x-request-id", "retry-after", "etag"]
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "object-src": ["'none'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+        "form-action": ["'self'"],
+    }
+}
+PERMISSIONS_POLICY: dict[str, list[str]] = {"camera": [], "geolocation": [], "microphone": [], "payment": [], "usb": []}
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+# URL modules of a laptop's own tools (dev/), empty wherever members are served.
+LOCAL_URLCONFS: list[str] = []
+# True only where a stand-in may take Kakao's place; config/checks.py refuses one everywhere else.
+STANDINS_ALLOWED = False

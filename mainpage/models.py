@@ -1,0 +1,88 @@
+from django.db import models
+from django.db.models import CheckConstraint, F, Q
+
+from core.ledger.ids import random_id
+
+
+class Round(models.Model):
+    """One night. Moves along `rounds.TRANSITIONS`, each step claimed by UPDATE … WHERE state = old."""
+
+    class State(models.TextChoices):
+        SCHEDULED = "scheduled"
+        PAIRED = "paired"
+        OPEN = "open"
+        CLOSED = "closed"
+        SWEPT = "swept"
+
+    # The evening's date in the service's time zone.
+    date = models.DateField(unique=True)
+    state = models.CharField(max_length=9, choices=State, default=State.SCHEDULED)
+    entry_closes_at = models.DateTimeField()
+    pairs_at = models.DateTimeField()
+    opens_at = models.DateTimeField()
+    closes_at = models.DateTimeField()
+    sweeps_at = models.DateTimeField()
+    # Seeds every random order of the pairing, so that a round can be replayed exactly.
+    seed = models.BigIntegerField(default=random_id)
+    proposing = models.CharField(max_length=6, choices=[("MALE", "MALE"), ("FEMALE", "FEMALE")], default="MALE")
+
+    class Meta:
+        ordering = ["-date"]
+
+    def __str__(self) -> str:
+        return f"{self.date} {self.state}"
+
+
+class Entrant(models.Model):
+    """Who took part in a round, paired or not; written with the pairs."""
+
+    round = models.ForeignKey(Round, on_delete=models.CASCADE, related_name="entrants")
+    member = models.BigIntegerField()
+    paired = models.BooleanField()
+
+    class Meta:
+        indexes = [models.Index(fields=["member", "round"])]
+        constraints = [models.UniqueConstraint(fields=["round", "member"], name="member_once_a_round")]
+
+    def __str__(self) -> str:
+        return f"{self.round_id} {self.member}"
+
+
+class Match(models.Model):
+    """A pair of a round, `member_a` < `member_b`. Its room's id is fixed here, so that it opens once."""
+
+    round = models.ForeignKey(Round, on_delete=models.PROTECT, related_name="matches")
+    member_a = models.BigIntegerField()
+    member_b = models.BigIntegerField()
+    room = models.BigIntegerField(unique=True, default=random_id)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name_plural = "matches"
+        indexes = [models.Index(fields=["member_a", "member_b"]), models.Index(fields=["member_b"])]
+        constraints = [
+            CheckConstraint(condition=Q(member_a__lt=F("member_b")), name="match_members_in_order"),
+            models.UniqueConstraint(fields=["round", "member_a"], name="member_a_once_a_round"),
+            models.UniqueConstraint(fields=["round", "member_b"], name="member_b_once_a_round"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.round_id}: {self.member_a} {self.member_b}"
+
+
+class Notice(models.Model):
+    """An operators' announcement on the main page."""
+
+    title_ko = models.CharField(max_length=120)
+    title_en = models.CharField(max_length=120)
+    body_ko = models.TextField(max_length=4000)
+    body_en = models.TextField(max_length=4000)
+    pinned = models.BooleanField(default=False)
+    published_at = models.DateTimeField()
+    hidden_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["published_at"])]
+
+    def __str__(self) -> str:
+        return self.title_ko

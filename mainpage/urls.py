@@ -1,0 +1,5 @@
+"""Routes of mainpage, under /api/v1/."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []
