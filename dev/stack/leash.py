@@ -2,7 +2,7 @@
 
     python leash.py PARENT COMMAND…
 
-Without it a `kill -9` of a test run would leave its database servers behind. Where there is no prctl it only runs COMMAND.
+Without it a `kill -9` of a test run would leave its database servers behind.
 """
 
 import ctypes
@@ -13,11 +13,17 @@ import sys
 PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
+def end_with(parent: int) -> None:
+    """Ties the calling process to its parent, of that process id. Where there is no prctl nothing happens."""
+    if sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended before the kernel was told
+        sys.exit(1)
+
+
 def main(parent: int, command: list[str]) -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it ended before the kernel was told
-            sys.exit(1)
+    end_with(parent)
     try:
         os.execvp(command[0], command)
     except OSError as error:

@@ -20,7 +20,11 @@ def check_libraries(binary: Path) -> None:
     """Raises StackError that names the missing libraries and the Debian packages which bring them."""
     if missing := missing_libraries(binary):
         packages = sorted({DEBIAN_PACKAGES[name] for name in missing if name in DEBIAN_PACKAGES})
-        advice = f"Install them, on Debian or Ubuntu: apt-get install {' '.join(packages)}" if packages else "Install them first."
+        advice = (
+            f"Install them, on Debian or Ubuntu: apt-get install {' '.join(packages)}"
+            if packages
+            else "Install them first."
+        )
         raise StackError(f"{binary.name} needs libraries that this machine lacks: {', '.join(missing)}.\n{advice}")
 
 

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Self
 
+CLONE = Path(__file__).resolve().parent.parent.parent
 LEASH = Path(__file__).with_name("leash.py")
 LOG_LINES_SHOWN = 15
 
@@ -41,7 +42,7 @@ class Process:
     ) -> None:
         self.name = name
         self.command = command
-        self.log = log
+        self.log = log.absolute()
         self.environ = environ
         self.grace_seconds = grace_seconds
         self._popen: subprocess.Popen[bytes] | None = None
@@ -52,7 +53,7 @@ class Process:
         self.wait_until_ready()
 
     def spawn(self) -> None:
-        """Starts the process without waiting for it.
+        """Starts the process, in this clone's top directory, without waiting for it.
 
         In a session of its own: a Ctrl-C in the terminal reaches us alone, and we stop the children in order.
         """
@@ -64,6 +65,7 @@ class Process:
             self._popen = _starter.submit(
                 subprocess.Popen,
                 leashed,
+                cwd=CLONE,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -73,6 +75,11 @@ class Process:
 
     def wait_until_ready(self) -> None:
         """A plain process is ready at once; servers know better."""
+
+    def finish(self) -> None:
+        """Waits for the end of a process that ends by itself. Raises StackError unless it ended with 0."""
+        if self._popen is not None and self._popen.wait():
+            raise self.failure(f"failed ({described(self.exit_code)})")
 
     def stop(self) -> None:
         """Asks the process to end, waits `grace_seconds`, then kills it. Nothing happens when it has ended already."""
@@ -138,10 +145,19 @@ class Server(Process):
     """A process that listens on a port of 127.0.0.1. Subclasses say when it answers, in `check`."""
 
     start_seconds = 60.0
+    not_ready: tuple[type[Exception], ...] = (OSError,)
 
-    def __init__(self, name: str, directory: Path, *, port: int, environ: Mapping[str, str] | None = None, log: Path | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        directory: Path,
+        *,
+        port: int,
+        environ: Mapping[str, str] | None = None,
+        log: Path | None = None,
+    ) -> None:
         super().__init__(name, [], log=log or directory / f"{directory.name}.log", environ=environ)
-        self.directory = directory
+        self.directory = directory.absolute()
         self.port = port
 
     @property
@@ -152,13 +168,13 @@ class Server(Process):
         """Returns when the server can be used, raises any of `not_ready` while it can't."""
         raise NotImplementedError
 
-    not_ready: tuple[type[Exception], ...] = (OSError,)
-
     def wait_until_ready(self) -> None:
         deadline = time.monotonic() + self.start_seconds
         while True:
             if not self.running:
-                raise self.failure(f"ended while it started ({described(self.exit_code)})", advice=self.advice(self.exit_code))
+                raise self.failure(
+                    f"ended while it started ({described(self.exit_code)})", advice=self.advice(self.exit_code)
+                )
             try:
                 return self.check()
             except self.not_ready as error:

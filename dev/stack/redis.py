@@ -16,7 +16,9 @@ class RedisServer(Server):
 
     not_ready = (RedisError, OSError)
 
-    def __init__(self, directory: Path, *, port: int | None = None, binary: Path | None = None, log: Path | None = None) -> None:
+    def __init__(
+        self, directory: Path, *, port: int | None = None, binary: Path | None = None, log: Path | None = None
+    ) -> None:
         super().__init__("Redis", directory, port=port or free_port(), log=log)
         self.binary = binary or wheel_binary()
 

@@ -1,0 +1,94 @@
+"""Damso itself as processes: gunicorn with our worker, the scheduler, Kakao's stand-in, one management command.
+
+They run from this clone with the Python that runs us; what they talk to is in the environment they are given.
+"""
+
+import os
+import signal
+import sys
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+
+from dev.stack.process import CLONE, Process, Server
+
+WORKERS = 2
+GRACE_SECONDS = 5
+
+
+class Application(Server):
+    """gunicorn and its workers. Ready when every store answers, see /healthz/ready."""
+
+    def __init__(
+        self, log: Path, *, port: int, environ: Mapping[str, str], workers: int = WORKERS, name: str = "gunicorn"
+    ) -> None:
+        super().__init__(name, CLONE, port=port, environ=environ, log=log)
+        self.grace_seconds = GRACE_SECONDS + 5
+        self.command = [
+            *(sys.executable, "-m", "gunicorn"),
+            *("--config", "python:dev.stack.gunicorn_leash"),
+            *("--worker-class", "config.worker.Worker"),
+            *("--workers", str(workers)),
+            *("--bind", f"127.0.0.1:{port}"),
+            *("--graceful-timeout", str(GRACE_SECONDS)),
+            "config.asgi:application",
+        ]
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def check(self) -> None:
+        urllib.request.urlopen(f"{self.url}/healthz/ready", timeout=10).close()
+
+    def workers(self) -> list[int]:
+        """Process ids of the workers; gunicorn replaces one that dies."""
+        return children_of(self.pid) if self.pid else []
+
+    def kill_worker(self) -> int:
+        """SIGKILL to one worker, whose sockets break with it. Returns its process id."""
+        worker = self.workers()[0]
+        os.kill(worker, signal.SIGKILL)
+        return worker
+
+
+class Standin(Server):
+    """Kakao's stand-in, serving both of Kakao's hosts on one port."""
+
+    def __init__(self, log: Path, *, port: int, environ: Mapping[str, str]) -> None:
+        super().__init__("the Kakao stand-in", CLONE, port=port, environ=environ, log=log)
+        self.command = [sys.executable, "-m", "dev.standins", "--port", str(port)]
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def check(self) -> None:
+        urllib.request.urlopen(f"{self.url}/.well-known/jwks.json", timeout=5).close()
+
+
+def scheduler(log: Path, *, environ: Mapping[str, str]) -> Process:
+    return manage("run_scheduler", log=log, environ=environ)
+
+
+def manage(*arguments: str, log: Path, environ: Mapping[str, str]) -> Process:
+    """A management command, to be started and finished by the caller."""
+    command = [sys.executable, str(CLONE / "manage.py"), *arguments]
+    return Process(f"manage.py {arguments[0]}", command, log=log, environ=environ)
+
+
+def children_of(parent: int) -> list[int]:
+    """Oldest first."""
+    children = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and parent_of(entry) == parent:
+            children.append(int(entry.name))
+    return sorted(children)
+
+
+def parent_of(process: Path) -> int | None:
+    try:
+        after_name = (process / "stat").read_text().rpartition(")")[2]
+    except OSError:  # it ended while we looked
+        return None
+    return int(after_name.split()[1])
