@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
@@ -29,7 +30,7 @@ WATCH_SECONDS = 0.2
 STOPPED_BY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Stopped(Exception):  # noqa: N818 - not an error: somebody asked for it
+class Stopped(Exception):
     """Ctrl-C, `kill`, or the terminal was closed."""
 
 
@@ -53,7 +54,9 @@ def where_to_run(environ: Mapping[str, str]) -> tuple[Path, int]:
     try:
         (directory / "logs").mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StackError(f"{directory} can't be used for the data: {error.strerror}. Choose another LOCAL_DIR.") from error
+        raise StackError(
+            f"{directory} can't be used for the data: {error.strerror}. Choose another LOCAL_DIR."
+        ) from error
     return directory, int(port)
 
 
@@ -91,6 +94,9 @@ class LocalRun:
         except Stopped:
             print("\nStopping.", flush=True)
             return 0
+        except StackError as error:
+            print(f"\n{error}", file=sys.stderr, flush=True)
+            return 1
         finally:
             self.stop()
 
@@ -144,12 +150,14 @@ class LocalRun:
         self.start("Scheduler", scheduler(self.log("scheduler"), environ=self.environ))
         self.start("Damso", Application(self.log("gunicorn"), port=self.port, environ=self.environ))
 
-    def watch(self) -> None:
+    def watch(self) -> NoReturn:
         """Until a signal comes. Raises StackError when a child ends, which none should."""
         while True:
             for child in self.children:
                 if not child.running:
-                    raise child.failure(f"ended unexpectedly ({described(child.exit_code)})", advice="Stopping the rest.")
+                    raise child.failure(
+                        f"ended unexpectedly ({described(child.exit_code)})", advice="Stopping the rest."
+                    )
             time.sleep(WATCH_SECONDS)
 
     def stop(self) -> None:
@@ -165,7 +173,7 @@ class LocalRun:
     def manage(self, title: str, *arguments: str) -> None:
         command = manage(*arguments, log=self.log("setup"), environ=self.environ)
         self.children.append(command)
-        self.step(title, lambda: (command.start(), command.finish()))
+        self.step(title, command.run)
         self.children.remove(command)
 
     def step(self, title: str, do: Callable[[], object]) -> None:

@@ -1,1 +1,1 @@
-"""Real servers for a laptop and for tests: started on a free port of 127.0.0.1, with their data in a directory you give."""
+"""Real servers for a laptop and for tests: on free ports of 127.0.0.1, their data in a directory of the caller's."""

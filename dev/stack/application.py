@@ -72,7 +72,7 @@ def scheduler(log: Path, *, environ: Mapping[str, str]) -> Process:
 
 
 def manage(*arguments: str, log: Path, environ: Mapping[str, str]) -> Process:
-    """A management command, to be started and finished by the caller."""
+    """A management command, for the caller to run."""
     command = [sys.executable, str(CLONE / "manage.py"), *arguments]
     return Process(f"manage.py {arguments[0]}", command, log=log, environ=environ)
 

@@ -55,7 +55,7 @@ class Mongod(Server):
         super().spawn()
 
     def check(self) -> None:
-        """Makes the node the primary of its set: a new set, or the one in the data, which may know it by an old port."""
+        """Makes the node primary: of a new set, or of the one in its data, which may know it by an old port."""
         with self._client() as admin:
             if admin.command("hello").get("isWritablePrimary"):
                 return

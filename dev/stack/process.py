@@ -15,6 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Self
 
+from dev.stack.ports import is_free
+
 CLONE = Path(__file__).resolve().parent.parent.parent
 LEASH = Path(__file__).with_name("leash.py")
 LOG_LINES_SHOWN = 15
@@ -76,8 +78,9 @@ class Process:
     def wait_until_ready(self) -> None:
         """A plain process is ready at once; servers know better."""
 
-    def finish(self) -> None:
-        """Waits for the end of a process that ends by itself. Raises StackError unless it ended with 0."""
+    def run(self) -> None:
+        """Starts a process that ends by itself and waits for that. Raises StackError unless it ended with 0."""
+        self.spawn()
         if self._popen is not None and self._popen.wait():
             raise self.failure(f"failed ({described(self.exit_code)})")
 
@@ -163,6 +166,11 @@ class Server(Process):
     @property
     def url(self) -> str:
         raise NotImplementedError
+
+    def spawn(self) -> None:
+        if not is_free(self.port):  # else `check` might find the other one, and take it for ours
+            raise StackError(f"{self.name} can't have port {self.port} of 127.0.0.1: another program holds it.")
+        super().spawn()
 
     def check(self) -> None:
         """Returns when the server can be used, raises any of `not_ready` while it can't."""

@@ -24,7 +24,11 @@ class RedisServer(Server):
 
     @property
     def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}/0"
+        return self.url_of(0)
+
+    def url_of(self, database: int) -> str:
+        """`database`: 0 to 15. Pub/sub channels are shared by all of them."""
+        return f"redis://127.0.0.1:{self.port}/{database}"
 
     def spawn(self) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)

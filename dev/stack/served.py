@@ -1,0 +1,54 @@
+"""The whole service on data of its own (Kakao's stand-in, scheduler, gunicorn) for tests that come from outside."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from dev.stack.application import WORKERS, Application, Standin, manage, scheduler
+from dev.stack.ports import free_port
+from dev.stack.process import Process
+
+
+class Served:
+    """`environ` names the stores; what follows from the ports of the service and the stand-in is added here."""
+
+    def __init__(
+        self, directory: Path, *, environ: Mapping[str, str], workers: int = WORKERS, with_scheduler: bool = True
+    ) -> None:
+        port, standin_port = free_port(), free_port()
+        self.directory = directory
+        self.base_url = f"http://127.0.0.1:{port}"
+        self.environ = {
+            **os.environ,
+            **environ,
+            "DJANGO_SETTINGS_MODULE": "config.settings.test",
+            "ALLOWED_ORIGINS": self.base_url,
+            "KAKAO_AUTH_URL": f"http://127.0.0.1:{standin_port}",
+            "KAKAO_API_URL": f"http://127.0.0.1:{standin_port}",
+            "KAKAO_REDIRECT_URIS": f"{self.base_url}/",
+        }
+        self.standin = Standin(directory / "standin.log", port=standin_port, environ=self.environ)
+        self.scheduler = scheduler(directory / "scheduler.log", environ=self.environ)
+        self.application = Application(directory / "gunicorn.log", port=port, environ=self.environ, workers=workers)
+        self.processes: list[Process] = [self.standin, self.application]
+        if with_scheduler:
+            self.processes.insert(1, self.scheduler)
+
+    def start(self) -> None:
+        for process in self.processes:
+            process.start()
+
+    def stop(self) -> None:
+        for process in reversed(self.processes):
+            process.stop()
+
+    def manage(self, *arguments: str) -> str:
+        """Runs a management command and returns what it printed. Raises StackError when it fails."""
+        log = self.directory / "manage.log"
+        before = log.stat().st_size if log.exists() else 0
+        manage(*arguments, log=log, environ=self.environ).run()
+        return log.read_bytes()[before:].decode()
+
+    def last_lines(self) -> str:
+        """The end of every log, for a test that failed."""
+        return "".join(f"{process.name}:\n{process.last_lines(40)}" for process in self.processes)
