@@ -1,0 +1,107 @@
+// The head of the room: who is here, how much time is left, the menu. Twelve lamps hang below it and go out as time passes.
+
+import { el, icon } from "../dom.js";
+import { clockTime } from "../time.js";
+import { face } from "./bubble.js";
+import { Menu } from "./menu.js";
+
+const SVG = "http://www.w3.org/2000/svg";
+const LAMPS = 12;
+const MINUTE_MS = 60_000;
+export const SOON_MS = 10 * MINUTE_MS;
+
+export class Head {
+  element;
+  lamps = el("div", { class: "festoon", "aria-hidden": "true" }, wire(), Array.from({ length: LAMPS }, lamp));
+  menu;
+  #t;
+  #name = el("h1", { id: "room-name", tabindex: "-1" });
+  #presence = el("p");
+  #dot = el("i", { class: "on" });
+  #face = el("span");
+  #pill = el("span", { class: "left-pill" });
+
+  constructor({ t, onBack, onLeave }) {
+    this.#t = t;
+    this.menu = new Menu({ label: t("talk.menu"), items: [{ label: t("talk.leave"), symbol: "leave", danger: true, choose: onLeave }] });
+    const back = el("a", { class: "icon-btn back", href: "#/", "aria-label": t("talk.back"), on: { click: (event) => { event.preventDefault(); onBack(); } } }, icon("back"));
+    this.element = el("header", { class: "room-head" }, back, this.#face, el("div", { class: "grow" }, this.#name, this.#presence), this.#pill, this.menu.button);
+  }
+
+  focusName() {
+    this.#name.focus({ preventScroll: true });
+  }
+
+  draw({ room, partner, now }) {
+    const closed = room.state === "closed";
+    if (this.#name.textContent !== partner.nickname) {
+      this.#name.textContent = partner.nickname;
+      const drawn = face(partner.nickname, { children: this.#dot });
+      this.#face.replaceWith(drawn);
+      this.#face = drawn;
+    }
+    const online = partner.online && !closed;
+    this.#dot.hidden = !online;
+    this.#presence.className = online ? "here" : "";
+    this.#presence.textContent = this.#presenceText({ room, partner, closed });
+    this.menu.button.hidden = closed || room.state === null;
+    if (closed) this.menu.close();
+    this.#drawTime(room, now);
+  }
+
+  #presenceText({ room, partner, closed }) {
+    if (closed) return this.#t("talk.read-only");
+    if (partner.online) return this.#t("talk.online");
+    const seen = partner.last_seen ? new Date(partner.last_seen) : null;
+    const seenHere = seen && room.opensAt && seen >= room.opensAt;
+    return seenHere ? this.#t("talk.seen-at", { time: clockTime(seen) }) : this.#t("talk.not-here-yet");
+  }
+
+  #drawTime(room, now) {
+    const leftMs = room.closesAt && room.state !== "closed" ? Math.max(0, room.closesAt - now) : 0;
+    const total = room.closesAt - room.opensAt;
+    lightUp(this.lamps, room.state === "closed" || !room.closesAt ? 0 : Math.min(LAMPS, Math.ceil((LAMPS * leftMs) / total)));
+    this.#pill.hidden = room.state === "closed" || !room.closesAt;
+    this.#pill.classList.toggle("soon", leftMs <= SOON_MS);
+    this.#pill.replaceChildren(icon("clock", { small: true, label: this.#t("talk.time-left") }), ...this.#timeLeft(leftMs));
+  }
+
+  #timeLeft(leftMs) {
+    if (leftMs < MINUTE_MS) return [el("span", {}, this.#t("talk.seconds", { seconds: Math.ceil(leftMs / 1000) }))];
+    const minutes = Math.floor(leftMs / MINUTE_MS);
+    if (minutes < 60) return [el("span", {}, this.#t("talk.minutes", { minutes }))];
+    return [
+      el("span", {}, this.#t("talk.hours", { hours: Math.floor(minutes / 60) })),
+      el("span", { class: "more" }, this.#t("talk.minutes-more", { minutes: minutes % 60 })),
+    ];
+  }
+}
+
+/** How long until the time shown changes. */
+export function untilNextMinuteMs(leftMs) {
+  const step = leftMs <= MINUTE_MS ? 1000 : MINUTE_MS;
+  return Math.max(50, (leftMs % step) + 20);
+}
+
+function wire() {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("viewBox", "0 0 100 22");
+  svg.setAttribute("preserveAspectRatio", "none");
+  const path = document.createElementNS(SVG, "path");
+  path.setAttribute("class", "wire");
+  path.setAttribute("d", "M0 0Q50 36 100 0");
+  svg.append(path);
+  return svg;
+}
+
+function lamp(_, n) {
+  const x = (n + 0.5) / LAMPS;
+  const element = el("i");
+  element.style.left = `${x * 100}%`;
+  element.style.top = `${16 * 4 * x * (1 - x) + 2}px`;      // on the wire: the parabola of its curve
+  return element;
+}
+
+function lightUp(lamps, lit) {
+  [...lamps.querySelectorAll("i")].forEach((element, n) => element.classList.toggle("lit", n < lit));
+}
