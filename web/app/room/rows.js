@@ -28,7 +28,7 @@ export function rowsOf(room, { older, readLine, lostForMs, nowMs }) {
     const at = momentOf(message);
     if (at && dayIn(at) !== day) {
       day = dayIn(at);
-      rows.push({ key: `day ${day}`, row: ROW.DAY, at });
+      rows.push({ key: `day of ${keyOf(message)}`, row: ROW.DAY, at });
     }
     rows.push(message.kind === "closed" ? closedRow(message) : messageRow(room, { message, lostForMs, nowMs }));
     if (message.seq === lineAfter) rows.push({ key: "unread", row: ROW.UNREAD });
@@ -54,7 +54,7 @@ function lineHasNews(readLine, messages) {
 function beginning(room, messages) {
   const rows = [
     { key: "intro", row: ROW.INTRO },
-    { key: `day ${dayIn(room.opensAt)}`, row: ROW.DAY, at: room.opensAt },
+    { key: "day of opening", row: ROW.DAY, at: room.opensAt },
     { key: "opened", row: ROW.OPENED },
   ];
   if (messages.length === 0 && room.state !== "closed") rows.push({ key: "starters", row: ROW.STARTERS });
@@ -62,13 +62,13 @@ function beginning(room, messages) {
 }
 
 function closedRow({ seq, reason, by, sentAt }) {
-  return { key: `s${seq}`, row: ROW.CLOSED, reason, by, at: sentAt };
+  return { key: keyOf({ seq }), row: ROW.CLOSED, reason, by, at: sentAt };
 }
 
 function messageRow(room, { message, lostForMs, nowMs }) {
   const stored = message.state === MESSAGE.STORED;
   return {
-    key: message.mine && message.clientId ? `c${message.clientId}` : `s${message.seq}`,
+    key: keyOf(message),
     row: ROW.MESSAGE,
     message,
     look: lookOf(message, { lostForMs, nowMs }),
@@ -100,6 +100,11 @@ function lookOf(message, { lostForMs, nowMs }) {
 
 function momentOf(message) {
   return message.sentAt ?? (message.madeAt === undefined ? null : new Date(message.madeAt));
+}
+
+/** The same before and after the server gave it a seq. */
+function keyOf({ mine, clientId, seq }) {
+  return mine && clientId ? `c${clientId}` : `s${seq}`;
 }
 
 function minuteOf(date) {

@@ -48,6 +48,7 @@ class RoomView {
   #looks;
   #tickedFor = null;            // the room's state when the time was last drawn
   #shown = false;
+  #hasBeenFocused = false;
   #firstOfLog = null;
 
   constructor({ client, room, partner, onBack, t, announce }) {
@@ -74,6 +75,8 @@ class RoomView {
 
   /** The room is on the page now. `focus: false` where it stands beside the main page and nobody asked for it. */
   enter({ focus = true } = {}) {
+    if (focus && !this.#hasBeenFocused) setTimeout(() => this.#focus());     // once it is on the page
+    this.#hasBeenFocused = focus;
     if (this.#shown) return;
     this.#shown = true;
     this.#readLine = null;
@@ -86,12 +89,12 @@ class RoomView {
     this.#load();
     this.#loadNames();
     this.#log.goToEnd();
-    if (focus) this.#focus();
   }
 
   leave() {
     if (!this.#shown) return;
     this.#shown = false;
+    this.#hasBeenFocused = false;
     for (const off of this.#offs) off();
     clearTimeout(this.#ticks);
     clearTimeout(this.#looks);
@@ -113,12 +116,8 @@ class RoomView {
     try {
       await this.#room.load();
       this.#log.redrawAbout();
-    } catch (error) {
-      if (error.status === 404) {
-        this.#onBack();         // not a room of this member, or not any more
-        return;
-      }
-      // Otherwise the socket may know it; what is missing is said by the line on top of the log.
+    } catch {
+      // The socket may know it; what is missing is said by the line on top of the log.
     }
     await this.#loadOlder();
   }
