@@ -1,5 +1,44 @@
+"""Who makes a REST request: `Authorization: Bearer ACCESS`.
+
+One query: the token names member and session, the database says whether both still hold.
+"""
+
+from django.utils import translation
 from rest_framework.authentication import BaseAuthentication
+from rest_framework.request import Request
+
+from accounts import languages
+from accounts.models import Member, Session
+from accounts.services.standing import refuse_suspended
+from accounts.tokens import AccessToken, read_access
+from core.errors import NotSignedIn
 
 
 class BearerAuthentication(BaseAuthentication):
-    pass
+    """`request.user` is the Member (profile and preference loaded along), `request.auth` the AccessToken."""
+
+    def authenticate(self, request: Request) -> tuple[Member, AccessToken] | None:
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            return None
+        access = read_access(token.strip())
+        member = signed_in_member(access)
+        if languages.asked_for(request) is None:
+            translation.activate(member.language)
+        return member, access
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"
+
+
+def signed_in_member(access: AccessToken) -> Member:
+    """Raises NotSignedIn when the session was ended or the member has left, Suspended while a suspension lasts."""
+    session = (
+        Session.objects.select_related("member__profile", "member__preference")
+        .filter(id=access.session, member=access.member)
+        .first()
+    )
+    if session is None or session.ended_at or session.member.withdrawn_at:
+        raise NotSignedIn
+    refuse_suspended(session.member)
+    return session.member

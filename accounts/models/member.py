@@ -22,9 +22,11 @@ class Member(models.Model):
     taking_part_since = models.DateTimeField(null=True)
     suspended_until = models.DateTimeField(null=True)
     withdrawn_at = models.DateTimeField(null=True)
+    # When a suspension or the withdrawal last took effect: what was signed in before it ends, live sockets too.
+    revoked_at = models.DateTimeField(null=True)
 
     class Meta:
-        indexes = [models.Index(fields=["active", "taking_part_since"])]
+        indexes = [models.Index(fields=["active", "taking_part_since"]), models.Index(fields=["revoked_at"])]
         constraints = [
             CheckConstraint(condition=Q(id__gte=1, id__lt=2**53), name="member_id_is_53_bit"),
             CheckConstraint(
@@ -47,7 +49,9 @@ class Profile(models.Model):
         FEMALE = "FEMALE"
 
     member = models.OneToOneField(Member, primary_key=True, on_delete=models.CASCADE, related_name="profile")
-    nickname = models.CharField(max_length=20, unique=True)
+    nickname = models.CharField(max_length=20)
+    # The nickname as it is compared (accounts/nicknames.py): what differs in case alone is the same name.
+    nickname_key = models.CharField(max_length=60, unique=True)
     gender = models.CharField(max_length=6, choices=Gender)
     birth_year = models.PositiveSmallIntegerField()
     department = models.ForeignKey(Department, on_delete=models.PROTECT, related_name="+")

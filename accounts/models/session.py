@@ -22,13 +22,18 @@ class Session(models.Model):
 
 
 class RefreshToken(models.Model):
-    """Stored as SHA-256 only. `replaced_at` is when it was rotated; it works a short while longer."""
+    """A token that works now, or was replaced a moment ago; stored as SHA-256 only.
+
+    Older ones need no row: each names its session under our signature, so one without a row is a replay.
+    """
 
     session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="refresh_tokens")
     digest = models.CharField(max_length=64, unique=True)
-    created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField()
     replaced_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["expires_at"])]
 
     def __str__(self) -> str:
         return f"session {self.session_id}"

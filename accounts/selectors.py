@@ -1,0 +1,125 @@
+"""What others may know of members. Reads only; bounded numbers of queries, said at each."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+
+from accounts.models import Member, Profile, Session
+
+
+@dataclass(frozen=True, slots=True)
+class Eligible:
+    """Somebody who takes part tonight: who they are and whom they wish to meet (catalogue ids)."""
+
+    id: int
+    gender: str
+    birth_year: int
+    department: str
+    birth_year_min: int
+    birth_year_max: int
+    own_department: bool
+    mood: str
+
+
+def eligible(entry_closes_at: datetime) -> list[Eligible]:
+    """Complete and active since before entry closed, and still; neither suspended at that time nor withdrawn.
+
+    One query; in order of id, so that a round can be replayed exactly.
+    """
+    rows = (
+        Member.objects.filter(active=True, taking_part_since__lte=entry_closes_at, withdrawn_at=None)
+        .exclude(suspended_until__gt=entry_closes_at)
+        .filter(profile__isnull=False, preference__isnull=False)
+        .order_by("id")
+        .values_list(
+            "id",
+            "profile__gender",
+            "profile__birth_year",
+            "profile__department_id",
+            "preference__birth_year_min",
+            "preference__birth_year_max",
+            "preference__own_department",
+            "preference__mood_id",
+        )
+    )
+    return [Eligible(*row) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """What a partner sees. Who has left has a nickname that says so, and nothing else."""
+
+    id: int
+    nickname: str
+    gender: str | None = None
+    birth_year: int | None = None
+    department: str | None = None
+    keywords: list[str] = field(default_factory=list)
+    mood: str | None = None
+
+
+def faces(member_ids: Collection[int]) -> dict[int, Face]:
+    """A face for each, also for the unknown and the withdrawn, whom the active language names. One query."""
+    found = {id_: Face(id_, _("Unknown")) for id_ in member_ids}
+    if not found:
+        return found
+    rows = (
+        Profile.objects.filter(member__in=found, member__withdrawn_at=None)
+        .order_by("member", "chosen_keywords__place")
+        .values_list(
+            "member_id",
+            "nickname",
+            "gender",
+            "birth_year",
+            "department_id",
+            "member__preference__mood_id",
+            "chosen_keywords__keyword_id",
+        )
+    )
+    keywords: dict[int, list[str]] = {}
+    for id_, nickname, gender, birth_year, department, mood, keyword in rows:
+        chosen = keywords.setdefault(id_, [])
+        if keyword is not None:
+            chosen.append(keyword)
+        found[id_] = Face(id_, nickname, gender, birth_year, department, chosen, mood)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a member stands: `onboarding` is "profile", "preference" or "done", `inactive_reason` "self" or "ghost"."""
+
+    active: bool
+    inactive_reason: str | None
+    onboarding: str
+
+
+def member_standing(member: Member) -> Standing:
+    """No query for the member of a request: BearerAuthentication loads profile and preference along."""
+    return Standing(member.active, member.inactive_reason or None, onboarding(member))
+
+
+def onboarding(member: Member) -> str:
+    if not hasattr(member, "profile"):
+        return "profile"
+    return "done" if hasattr(member, "preference") else "preference"
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """Tokens that work no more: of one session, or of every session of the member (`session` None)."""
+
+    member: int
+    session: int | None
+
+
+def revocations(since: datetime) -> list[Revocation]:
+    """Sign-outs, suspensions and withdrawals that took effect at `since` or later. Two queries, both by index.
+
+    Ids commit out of order: ask with an overlap.
+    """
+    ended = Session.objects.filter(ended_at__gte=since).values_list("member_id", "id")
+    gone = Member.objects.filter(revoked_at__gte=since).values_list("id", flat=True)
+    return [Revocation(member, session) for member, session in ended] + [Revocation(member, None) for member in gone]

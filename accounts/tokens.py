@@ -1,0 +1,77 @@
+"""Signed values members carry: access tokens, refresh tokens, the state of a sign-in under way.
+
+Reading one never touches a database: the socket gateway reads an access token for every connection.
+"""
+
+import hashlib
+import secrets
+import time
+from dataclasses import dataclass
+from functools import lru_cache
+
+import jwt
+from django.conf import settings
+from django.core import signing
+from django.utils.crypto import salted_hmac
+
+from core.errors import NotSignedIn
+
+ALGORITHM = "HS256"
+
+
+class InvalidToken(NotSignedIn):
+    """Not ours, altered, or expired."""
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """Who signed in (`member`), on which device (`session`), until when (`expires_at`, Unix seconds)."""
+
+    member: int
+    session: int
+    expires_at: int
+
+
+def issue_access(member_id: int, session_id: int) -> tuple[str, int]:
+    """A token and the seconds it lasts."""
+    lifetime = int(settings.ACCESS_TOKEN_LIFETIME.total_seconds())
+    now = int(time.time())
+    claims = {"sub": str(member_id), "sid": session_id, "iat": now, "exp": now + lifetime}
+    return jwt.encode(claims, _key(settings.SECRET_KEY), algorithm=ALGORITHM), lifetime
+
+
+def read_access(token: str) -> AccessToken:
+    """Raises InvalidToken. That the session still lives is for the caller to ask."""
+    key = _key(settings.SECRET_KEY)
+    try:
+        claims = jwt.decode(token, key, algorithms=[ALGORITHM], options={"require": ["sub", "sid", "exp"]})
+        return AccessToken(member=int(claims["sub"]), session=int(claims["sid"]), expires_at=int(claims["exp"]))
+    except (jwt.InvalidTokenError, ValueError, TypeError) as error:
+        raise InvalidToken from error
+
+
+@lru_cache
+def _key(secret: str) -> bytes:
+    """A key of its own for access tokens: nothing else signed with SECRET_KEY can pass for one."""
+    return salted_hmac("accounts.tokens.access", "", secret=secret, algorithm="sha256").digest()
+
+
+# --- refresh tokens: random, named after their session, signed; the database knows them by digest
+def new_refresh(session_id: int) -> str:
+    return _refresh_signer().sign(f"{session_id}.{secrets.token_urlsafe(32)}")
+
+
+def session_of_refresh(token: str) -> int:
+    """The session it was made for; that it still works is for the database to say. Raises InvalidToken."""
+    try:
+        return int(_refresh_signer().unsign(token).partition(".")[0])
+    except (signing.BadSignature, ValueError) as error:
+        raise InvalidToken from error
+
+
+def digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _refresh_signer() -> signing.Signer:
+    return signing.Signer(salt="accounts.tokens.refresh")
