@@ -1,0 +1,40 @@
+// A laptop's own bar: pair, open or close tonight now, so that nobody has to wait till ten. Servers never show it.
+
+import { el } from "../dom.js";
+import { t } from "../strings.js";
+
+const STEPS = ["pair", "open", "close"];
+
+/** Whether this API is a laptop's. A server that does not say so is not. */
+export async function isLocalRun(base) {
+  try {
+    const response = await fetch(`${base}/version`);
+    return response.ok && (await response.json()).environment === "local";
+  } catch {
+    return false;
+  }
+}
+
+/** `onDone()` after a step was taken; `announce` says what the server answered. */
+export function localRunBar(base, { onDone, announce }) {
+  const take = async (step) => {
+    announce(await takeStep(base, step));
+    onDone();
+  };
+  return el("div", { class: "ops", role: "group", "aria-label": t("local.label") },
+    el("b", {}, t("local.run")),
+    STEPS.map((step) => el("button", { type: "button", id: `local-${step}`, on: { click: () => take(step) } }, t(`local.${step}`))));
+}
+
+async function takeStep(base, step) {
+  try {
+    const response = await fetch(`${base}/dev/round`, {
+      method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ step }),
+    });
+    const answer = await response.json();
+    if (response.ok) return t("local.state", answer.round);
+    return t("local.failed", { why: answer.detail ?? response.status });
+  } catch (error) {
+    return t("local.failed", { why: error.message });
+  }
+}

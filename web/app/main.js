@@ -1,0 +1,236 @@
+// The entry: makes the client, finds out who is here, and shows the page the address asks for.
+
+import { API_BASE } from "../config.js";
+import { createClient, SIGNED_OUT } from "../client/index.js";
+import { announce } from "./announcer.js";
+import { Catalogue } from "./catalogue.js";
+import { preferenceForm } from "./forms/preference.js";
+import { profileForm } from "./forms/profile.js";
+import { isLocalRun } from "./main-page/local-run.js";
+import { MainPage } from "./main-page/page.js";
+import { settingsPage } from "./pages/settings.js";
+import { SIGN_IN, signInPage } from "./pages/sign-in.js";
+import { brokePage, elsewherePage, notFoundPage, offlinePage, suspendedPage, unavailablePage } from "./pages/small.js";
+import { waitingPage } from "./pages/waiting.js";
+import roomTexts from "./room/strings.js";
+import { Router } from "./router.js";
+import {
+  draft, forgetMember, rememberLanguageChoice, rememberReturn, rememberSignedIn, takeLanguageChoice, takeReturn, wasSignedIn,
+} from "./storage.js";
+import { addTexts, language, setLanguage, t } from "./strings.js";
+
+const UNAVAILABLE = 503;
+
+const client = createClient({ base: API_BASE, language });
+const catalogue = new Catalogue(client);
+const router = new Router(build);
+const app = { client, catalogue, router, announce, base: API_BASE, isLocal: false, fail, notFound, switchLanguage, withdrawn };
+
+let signIn = SIGN_IN.PLAIN;      // what the sign-in page says
+let insteadOf = null;            // () → page or null: what is shown whatever the address says
+
+addTexts(roomTexts);
+boot();
+
+async function boot() {
+  setLanguage(language());
+  document.getElementById("skip").addEventListener("click", skipToContent);
+  const answer = takeKakaosAnswer();
+  if (answer?.code) signIn = SIGN_IN.BUSY;
+  else if (!answer) insteadOf = waitingPage;
+  nameSkipLink();
+  router.start();
+  client.on("signed-out", onSignedOut);
+  const local = isLocalRun(API_BASE);
+  if (answer) await comeBackFromKakao(answer);
+  else await restore();
+  app.isLocal = await local;
+  document.documentElement.toggleAttribute("data-ops", app.isLocal);
+  router.refresh({ moved: false });
+}
+
+// ── who is here
+
+async function restore() {
+  insteadOf = null;
+  try {
+    const member = await client.auth.restore();
+    if (member) welcome(member);
+    else if (wasSignedIn()) signIn = SIGN_IN.ELSEWHERE;
+  } catch (error) {
+    insteadOf = () => problemPage(error);
+  }
+}
+
+/** Kakao comes back to `/?code=…&state=…` or `/?error=…`; the address bar forgets it at once. */
+function takeKakaosAnswer() {
+  const query = new URLSearchParams(location.search);
+  if (!query.has("code") && !query.has("error")) return null;
+  history.replaceState(null, "", location.pathname + (takeReturn() || location.hash));
+  return { code: query.get("code"), state: query.get("state"), error: query.get("error") };
+}
+
+async function comeBackFromKakao({ code, state }) {
+  if (!code) {
+    signIn = SIGN_IN.DENIED;
+    return;
+  }
+  try {
+    welcome(await client.auth.finish({ code, state }));
+  } catch (error) {
+    signIn = SIGN_IN.EXPIRED;
+    if (error.name === "NetworkError") signIn = SIGN_IN.NO_ANSWER;
+    else if (error.name !== "ApiError" || error.status >= 500) insteadOf = () => problemPage(error);
+  }
+}
+
+function welcome(member) {
+  signIn = SIGN_IN.PLAIN;
+  rememberSignedIn(true);
+  const chosen = takeLanguageChoice() ?? member.language;
+  setLanguage(chosen);
+  nameSkipLink();
+  if (chosen !== member.language) tellLanguage(chosen);
+  client.connect();
+}
+
+async function startSignIn() {
+  rememberReturn(location.hash);
+  await client.auth.start({ next: "/" });
+}
+
+function onSignedOut({ reason, until }) {
+  if (reason === SIGNED_OUT.SELF) {
+    forgetMember();
+    signIn = SIGN_IN.PLAIN;
+    insteadOf = null;
+    history.replaceState(null, "", "#/sign-in");
+  } else if (reason === SIGNED_OUT.SUSPENDED) {
+    insteadOf = () => suspendedPage({ until });
+  } else {
+    insteadOf = () => elsewherePage({ start: startSignIn, onFailure: fail });
+  }
+  router.refresh();
+}
+
+function withdrawn() {
+  client.auth.forget(SIGNED_OUT.SELF);
+}
+
+// ── which page
+
+function build(route) {
+  const other = insteadOf?.();
+  if (other) return other;
+  insteadOf = null;
+  const { member } = client.auth;
+  if (!member) return signInPage({ state: signIn, start: startSignIn, switchLanguage });
+  switch (route.name) {
+    case "main":
+    case "room":
+    case "sign-in":
+      return new MainPage(app);
+    case "me":
+      return withCatalogue(profilePage);
+    case "wish":
+      return withCatalogue(member.profile ? preferencePage : profilePage);
+    case "settings":
+      return withCatalogue(() => settingsPage(app));
+    default:
+      return notFoundPage();
+  }
+}
+
+/** A page that needs the lists: shapes until they are here. */
+function withCatalogue(page) {
+  if (catalogue.isLoaded) return page();
+  catalogue.load().then(() => router.refresh(), fail);
+  return waitingPage();
+}
+
+function profilePage() {
+  const { member } = client.auth;
+  const editing = member.onboarding === "done";
+  return profileForm({
+    client, lists: catalogue.lists, saved: member.profile, draft: draft("profile", member.id),
+    step: editing ? null : 1, backTo: editing ? "#/settings" : "#/",
+    onSaved: (profile) => {
+      const onboarding = editing ? "done" : "preference";
+      client.auth.setMember({ ...client.auth.member, profile, onboarding });
+      router.go(editing ? "#/settings" : "#/wish");
+    },
+  });
+}
+
+function preferencePage() {
+  const { member } = client.auth;
+  const editing = member.onboarding === "done";
+  return preferenceForm({
+    client, lists: catalogue.lists, saved: member.preference, myYear: member.profile.birth_year, draft: draft("preference", member.id),
+    step: editing ? null : 2, label: t(editing ? "form.save" : "form.take-part"), backTo: editing ? "#/settings" : "#/me",
+    onSaved: (preference) => {
+      client.auth.setMember({ ...client.auth.member, preference, onboarding: "done" });
+      router.go(editing ? "#/settings" : "#/");
+    },
+  });
+}
+
+// ── when something is wrong
+
+/** Shows what is wrong instead of the page; null: there was no answer for too long. */
+function fail(error) {
+  if (!client.auth.member) return;      // signed out meanwhile: that page is already shown
+  insteadOf = () => problemPage(error);
+  router.refresh();
+}
+
+function notFound() {
+  const here = location.hash;
+  insteadOf = () => (location.hash === here ? notFoundPage() : null);
+  router.refresh();
+}
+
+function problemPage(error) {
+  if (!navigator.onLine) return offlinePage({ again });
+  if (error?.status === UNAVAILABLE) return unavailablePage({ retryAfter: error.retryAfter, again });
+  if (error?.status === 404) return notFoundPage();
+  if (error && error.name !== "NetworkError" && error.name !== "ApiError") console.error(error);
+  return brokePage({ requestId: error?.requestId, again });
+}
+
+async function again() {
+  insteadOf = null;
+  if (!client.auth.member) await restore();
+  router.refresh();
+}
+
+// ── language
+
+/** By the member's hand, on the sign-in page or in the settings. */
+async function switchLanguage(chosen) {
+  setLanguage(chosen);
+  if (!client.auth.member) rememberLanguageChoice(chosen);
+  nameSkipLink();
+  catalogue.forget();
+  router.refresh();
+  document.getElementById(`language-${chosen}`)?.focus();
+  await tellLanguage(chosen);
+}
+
+async function tellLanguage(chosen) {
+  if (!client.auth.member) return;
+  client.auth.setMember({ ...client.auth.member, language: chosen });
+  // Only letters and pushes follow it; a failure is made good by the next sign-in.
+  await client.api.patch("/members/me", { language: chosen }).catch(() => {});
+}
+
+// ── the frame of the document
+
+function nameSkipLink() {
+  document.getElementById("skip").textContent = t("skip");
+}
+
+function skipToContent(event) {
+  event.preventDefault();
+  document.getElementById("main").focus();
+}
