@@ -72,6 +72,11 @@ def scheduler(log: Path, *, environ: Mapping[str, str]) -> Process:
     return manage("run_scheduler", log=log, environ=environ)
 
 
+def prepare(command: str, *, log: Path, environ: Mapping[str, str]) -> Process:
+    """Tables, indexes, then a command that fills them (dev/prepare.py), for the caller to run."""
+    return Process("preparing the data", [sys.executable, "-m", "dev.prepare", command], log=log, environ=environ)
+
+
 def manage(*arguments: str, log: Path, environ: Mapping[str, str]) -> Process:
     """A management command, for the caller to run."""
     command = [sys.executable, str(CLONE / "manage.py"), *arguments]
