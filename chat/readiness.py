@@ -1,9 +1,13 @@
-"""What /healthz/ready asks of this storey."""
+"""What /healthz/ready asks of this storey; each answer is bounded by its client's own limits."""
+
+from chat.gateway import process
+from chat.message_log import mongo
 
 
 def mongodb_answers() -> bool:
-    return True
+    """Also that it is a primary that answers. Raises PyMongoError."""
+    return bool(mongo.client().admin.command("hello")["isWritablePrimary"])
 
 
 def is_serving() -> bool:
-    return True
+    return process.current() is not None

@@ -1,4 +1,4 @@
-"""Everything that can be refused, with a stable code: raised by services, translated once for REST and once for sockets."""
+"""What can be refused, with a stable code: raised by services, translated once for REST and once for the socket."""
 
 from collections.abc import Mapping
 from typing import Any

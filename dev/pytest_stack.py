@@ -124,7 +124,9 @@ def serve(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory)
         running.callback(served.stop)
         applications.append(served)
         if is_new:
-            served.prepare()
+            served.manage("migrate", "--no-input")
+            served.manage("ensure_indexes")
+            served.manage("seed_demo")
         served.start()
         return served
 

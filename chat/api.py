@@ -1,0 +1,159 @@
+"""Rooms and messages over REST: own rooms only; somebody else's does not exist."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from pymongo.errors import PyMongoError
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts import selectors as accounts
+from chat import presence, read_positions, selectors
+from chat.gateway import process
+from chat.message_log import read
+from chat.message_log.entry import Entry
+from chat.message_log.read import LogUnreadable
+from chat.protocol import ErrorCode, moment
+from chat.selectors import RoomFacts, RoomSummary
+from chat.sending import check_text, refusal
+from chat.serializers import (
+    MessageSerializer,
+    MessagesSerializer,
+    PageSerializer,
+    PartnerSerializer,
+    ReadSerializer,
+    RoomSerializer,
+    RoomsSerializer,
+    SendSerializer,
+)
+from chat.services import rooms as room_services
+from core.errors import NotFound, Unavailable
+
+SEND_WITHIN_S = 15
+
+
+class RoomsView(APIView):
+    @extend_schema(operation_id="rooms", responses=RoomsSerializer)
+    def get(self, request: Request) -> Response:
+        """One's own rooms, newest first."""
+        rooms = _stored(selectors.rooms_with_history, request.user.pk)
+        partners = _partners([room.partner for room in rooms])
+        return Response({"results": [_room(room, partners[room.partner]) for room in rooms], "next": None})
+
+
+class RoomView(APIView):
+    @extend_schema(operation_id="room", responses=RoomSerializer)
+    def get(self, request: Request, room: int) -> Response:
+        summary = _stored(selectors.summaries, request.user.pk, [own_room(request, room)])[0]
+        return Response(_room(summary, _partners([summary.partner])[summary.partner]))
+
+
+class PartnerView(APIView):
+    @extend_schema(operation_id="room_partner", responses=PartnerSerializer)
+    def get(self, request: Request, room: int) -> Response:
+        partner = own_room(request, room).partner_of(request.user.pk)
+        return Response(_partners([partner])[partner])
+
+
+class MessagesView(APIView):
+    @extend_schema(operation_id="messages", parameters=[PageSerializer], responses=MessagesSerializer)
+    def get(self, request: Request, room: int) -> Response:
+        """By seq: newest first below `before`; with `after`, oldest first directly above it."""
+        own_room(request, room)
+        query = PageSerializer(data=request.query_params)
+        query.is_valid(raise_exception=True)
+        before, after, limit = (query.validated_data.get(name) for name in ("before", "after", "limit"))
+        entries = _stored(read.history, room, after=after, before=before, limit=limit)
+        following = _next_page(request, entries, limit, after=after, before=before)
+        return Response({"results": [selectors.message(entry) for entry in entries], "next": following})
+
+    @extend_schema(operation_id="send_message", request=SendSerializer, responses={201: MessageSerializer})
+    def post(self, request: Request, room: int) -> Response:
+        """The same send as the socket's; a repeat with the same client_id gets the first one's message."""
+        facts = own_room(request, room)
+        body = SendSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        text, mistake = check_text(body.validated_data["text"])
+        if mistake is not None:
+            raise refusal(mistake)
+        chat = process.current()
+        if chat is None:
+            raise Unavailable()
+        sending = chat.sending.send(facts, request.user.pk, body.validated_data["client_id"], text=text)
+        try:
+            entry = chat.call(sending, within_s=SEND_WITHIN_S)
+        except (TimeoutError, LogUnreadable) as error:
+            raise refusal(ErrorCode.UNAVAILABLE) from error
+        return Response(selectors.message(entry), status=201)
+
+
+class ReadView(APIView):
+    @extend_schema(operation_id="read_messages", request=ReadSerializer, responses={204: None})
+    def post(self, request: Request, room: int) -> Response:
+        """Read up to this seq; never downwards."""
+        facts = own_room(request, room)
+        body = ReadSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        seq = min(body.validated_data["seq"], _stored(selectors.summaries, request.user.pk, [facts])[0].last_seq)
+        _stored(read_positions.write, room, request.user.pk, seq)
+        return Response(status=204)
+
+
+class LeaveView(APIView):
+    @extend_schema(operation_id="leave_room", request=None, responses={204: None})
+    def post(self, request: Request, room: int) -> Response:
+        """Closes the room for both; leaving a closed one changes nothing."""
+        own_room(request, room)
+        room_services.leave(room, request.user.pk)
+        return Response(status=204)
+
+
+def own_room(request: Request, room: int) -> RoomFacts:
+    """Raises NotFound for what does not exist and for what is somebody else's."""
+    facts = selectors.room_of(request.user.pk, room)
+    if facts is None:
+        raise NotFound()
+    return facts
+
+
+def _stored(question: Any, *args: Any, **kwargs: Any) -> Any:
+    try:
+        return question(*args, **kwargs)
+    except PyMongoError as error:
+        raise Unavailable() from error
+
+
+def _partners(members: list[int]) -> dict[int, dict[str, Any]]:
+    """PARTNER of api.md."""
+    faces, seen = accounts.faces(members), presence.look_up(members)
+    return {
+        member: {
+            "id": member,
+            "nickname": faces[member].nickname,
+            "gender": faces[member].gender,
+            "birth_year": faces[member].birth_year,
+            "department": faces[member].department,
+            "keywords": list(faces[member].keywords),
+            "mood": faces[member].mood,
+            "online": seen[member].online,
+            "last_seen": None if (last := seen[member].last_seen) is None else moment(last),
+        }
+        for member in members
+    }
+
+
+def _room(room: RoomSummary, partner: dict[str, Any]) -> dict[str, Any]:
+    """ROOM of api.md."""
+    fields = {name: getattr(room, name) for name in RoomSerializer().fields if name != "partner"}
+    return RoomSerializer({**fields, "partner": partner}).data
+
+
+def _next_page(
+    request: Request, entries: list[Entry], limit: int, *, after: int | None, before: int | None
+) -> str | None:
+    if len(entries) < limit or (after is None and entries[-1].seq == 1):
+        return None
+    moved = {"after": entries[-1].seq, "before": before} if after is not None else {"before": entries[-1].seq}
+    query = "&".join(f"{name}={value}" for name, value in (moved | {"limit": limit}).items() if value is not None)
+    return request.build_absolute_uri(f"{request.path}?{query}")

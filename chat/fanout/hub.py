@@ -1,0 +1,280 @@
+"""Who hears what, in this process: local sockets first, then the bus; never past a gap; repaired from the log.
+
+Every entry reaches the sockets of its room in seq order, however it comes: stored here, heard from another process, or
+read from the log. What comes early is held until the gap before it is filled; repeats are dropped by seq.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from redis.exceptions import RedisError
+
+from chat.fanout.announce import EVERYBODY, events_message, group_of
+from chat.fanout.live_rooms import Event, LiveRoom, LiveRooms, Subscription, event_of
+from chat.message_log.entry import Entry
+from chat.message_log.read import LogReader, LogUnreadable
+from chat.protocol import RESUME_PAGE
+
+logger = logging.getLogger(__name__)
+
+REPAIR_PAGE = 500  # entries a read
+HELD = 1000  # early events a room keeps; the log has the rest
+AGAIN_S = 0.1  # between reads that did not fill the gap yet (a new primary's majority reads may lag)
+SWEEP_S, SWEEP_UNWELL_S = 20, 1
+BUS_WITHIN_S = 5
+
+
+class Hub:
+    def __init__(self, rooms: LiveRooms, reader: LogReader, layer: Any) -> None:
+        self._rooms = rooms
+        self._reader = reader
+        self._layer = layer
+        self._channel = ""
+        self._out: dict[int, list[Event]] = {}
+        self._word: list[tuple[str, dict[str, Any]]] = []
+        self._joining: dict[int, bool] = {}  # room → whether this process wants to be in its group
+        self._wake = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.on_opened: Callable[[int, list[int]], None] = lambda room, members: None
+        self.on_frame: Callable[[LiveRoom, int, bytes, int], None] = lambda room, sender, frame, read: None
+        self.on_restored: Callable[[], None] = lambda: None
+
+    async def start(self) -> None:
+        if hasattr(self._layer, "watch"):
+            self._layer.watch(last_of=self._last_of, on_ahead=self._ahead, on_restored=self._restored)
+        self._channel = await self._layer.new_channel("hub")
+        await self._layer.group_add(EVERYBODY, self._channel)
+        self._spawn(self._speak(), "hub: speak")
+        self._spawn(self._listen(), "hub: listen")
+        self._spawn(self._sweep(), "hub: sweep")
+
+    async def stop(self) -> None:
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if hasattr(self._layer, "close"):
+            await self._layer.close()
+
+    # --- sockets come and go
+    def enter(self, subscription: Subscription) -> None:
+        room = subscription.room
+        room.subscriptions.append(subscription)
+        if not room.subscribed:
+            room.subscribed = True
+            self._joining[room.id] = True
+            self._wake.set()
+
+    def leave(self, subscription: Subscription) -> None:
+        subscription.end()
+        room = subscription.room
+        if subscription in room.subscriptions:
+            room.subscriptions.remove(subscription)
+        self.forget_if_idle(room)
+
+    def forget_if_idle(self, room: LiveRoom) -> None:
+        if self._rooms.forget_if_idle(room) and room.subscribed:
+            room.subscribed = False
+            self._joining[room.id] = False
+            self._wake.set()
+
+    async def catch_up(self, subscription: Subscription, after: int) -> None:
+        """Resume and sync: the log after `after` at the socket's own pace, then live.
+
+        Nothing is awaited between the comparison with what the room has delivered and turning live, so that no event
+        can pass between the two. Ends early when the socket is gone or a newer catch-up has begun.
+        """
+        room, turn = subscription.room, subscription.begin_catch_up(after)
+        while subscription.outlet is not None and subscription.turn == turn:
+            try:
+                entries = await self._reader.after(room.id, subscription.cursor, RESUME_PAGE)
+            except LogUnreadable:
+                await asyncio.sleep(AGAIN_S)
+                continue
+            for entry in entries:
+                if subscription.outlet is None or subscription.turn != turn:
+                    return
+                await subscription.outlet.drained()
+                if subscription.turn != turn:
+                    return
+                subscription.show(event_of(entry))
+            if subscription.turn == turn and subscription.cursor >= room.delivered:
+                subscription.live = True
+                return
+            if not entries:
+                await asyncio.sleep(AGAIN_S)
+
+    # --- entries
+    def publish(self, room: LiveRoom, event: Event) -> None:
+        """Tell the other processes, if any has this room."""
+        if self._elsewhere(room):
+            self._out.setdefault(room.id, []).append(event)
+            self._wake.set()
+
+    def whisper(self, room: LiveRoom, member: int, frame: bytes, *, read: int = 0) -> None:
+        """A frame about a member that may be lost (typing, presence, a read position `read`), here and elsewhere."""
+        self.on_frame(room, member, frame, read)
+        if self._elsewhere(room):
+            message = {"type": "hub.frame", "from": self._channel, "room": room.id, "member": member}
+            message |= {"frame": frame, "read": read}
+            self._word.append((group_of(room.id), message))
+            self._wake.set()
+
+    def deliver(self, room: LiveRoom, event: Event) -> None:
+        if event.seq == room.delivered + 1:
+            self._hand(room, event)
+            while room.held and (following := room.held.pop(room.delivered + 1, None)) is not None:
+                self._hand(room, following)
+        elif event.seq > room.delivered:
+            if len(room.held) < HELD:
+                room.held[event.seq] = event
+            self._ahead_of(room, event.seq)
+
+    def repair(self, room: LiveRoom) -> None:
+        """Read what the log has beyond what was delivered. Asked again while reading: that read may be too early."""
+        room.again = True
+        if not room.repairing:
+            room.repairing = True
+            self._spawn(self._repair(room), f"repair room {room.id}")
+
+    def _elsewhere(self, room: LiveRoom) -> bool:
+        return not hasattr(self._layer, "peers") or bool(self._layer.peers(group_of(room.id)))
+
+    def _hand(self, room: LiveRoom, event: Event) -> None:
+        room.delivered = event.seq
+        room.learn(event)
+        for subscription in tuple(room.subscriptions):
+            if subscription.live:
+                subscription.show(event)
+
+    def _hand_from_log(self, room: LiveRoom, entry: Entry) -> None:
+        """An own message under way may be read before its write is answered: its sender gets the ack, in its place."""
+        writing = room.writing
+        if writing is not None and (writing.sender, writing.client_id, writing.text) == (
+            entry.sender,
+            entry.client_id,
+            entry.text,
+        ):
+            writing.acknowledge(entry)
+        self.deliver(room, event_of(entry))
+
+    async def _repair(self, room: LiveRoom) -> None:
+        try:
+            while room.again or room.delivered < room.heard:
+                room.again, before = False, room.delivered
+                try:
+                    entries = await self._reader.after(room.id, room.delivered, REPAIR_PAGE)
+                except LogUnreadable:
+                    room.again = True
+                    entries = []
+                for entry in entries:
+                    if entry.seq > room.delivered:
+                        self._hand_from_log(room, entry)
+                if len(entries) == REPAIR_PAGE:
+                    room.again = True
+                elif room.delivered == before:
+                    await asyncio.sleep(AGAIN_S)
+        finally:
+            room.repairing = False
+
+    # --- the bus
+    def _last_of(self, group: str) -> int:
+        room = self._room_of(group)
+        return room.delivered if room else 0
+
+    def _ahead(self, group: str, last: int) -> None:
+        room = self._room_of(group)
+        if room:
+            self._ahead_of(room, last)
+
+    def _ahead_of(self, room: LiveRoom, seq: int) -> None:
+        room.heard = max(room.heard, seq)
+        self.repair(room)
+
+    def _room_of(self, group: str) -> LiveRoom | None:
+        name, _, room = group.partition(".")
+        return self._rooms.get(int(room)) if name == "room" else None
+
+    def _restored(self) -> None:
+        self._spawn(self._compare_with_log(), "hub: compare after a lost subscription")
+        self.on_restored()
+
+    async def _speak(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            joining, self._joining = self._joining, {}
+            out, self._out = self._out, {}
+            word, self._word = self._word, []
+            try:
+                async with asyncio.timeout(BUS_WITHIN_S):
+                    for room_id, wanted in joining.items():
+                        await self._join(room_id, wanted)
+                    for room_id, events in out.items():
+                        await self._layer.group_send(group_of(room_id), events_message(self._channel, room_id, events))
+                    for group, message in word:
+                        await self._layer.group_send(group, message)
+            except (RedisError, OSError, TimeoutError) as error:
+                logger.warning("the bus is away (%s): other processes read from the log", type(error).__name__)
+                for room_id, wanted in joining.items():
+                    self._joining.setdefault(room_id, wanted)
+                await asyncio.sleep(AGAIN_S)
+                self._wake.set()
+
+    async def _join(self, room_id: int, wanted: bool) -> None:
+        """Subscribe, then read: what was stored before the subscription stood is found by this read."""
+        if not wanted:
+            await self._layer.group_discard(group_of(room_id), self._channel)
+            return
+        await self._layer.group_add(group_of(room_id), self._channel)
+        room = self._rooms.get(room_id)
+        if room is not None:
+            self.repair(room)
+
+    async def _listen(self) -> None:
+        while True:
+            message = await self._layer.receive(self._channel)
+            try:
+                self._heard(message)
+            except Exception:  # a message of another version must not end the listening
+                logger.exception("a message of another process could not be read")
+
+    def _heard(self, message: dict[str, Any]) -> None:
+        if message["from"] == self._channel:
+            return
+        if message["type"] == "hub.opened":
+            self.on_opened(message["room"], message["members"])
+            return
+        room = self._rooms.get(message["room"])
+        if room is None:
+            return
+        if message["type"] == "hub.events":
+            for event in message["events"]:
+                self.deliver(room, Event(*event))
+        elif message["type"] == "hub.frame":
+            self.on_frame(room, message["member"], message["frame"], message["read"])
+
+    # --- the sweep
+    async def _sweep(self) -> None:
+        """Pub/sub may lose the last message of a quiet room, and no later event would show the gap."""
+        while True:
+            await asyncio.sleep(SWEEP_UNWELL_S if getattr(self._layer, "unwell", False) else SWEEP_S)
+            await self._compare_with_log()
+
+    async def _compare_with_log(self) -> None:
+        for room in self._rooms.all():
+            self.forget_if_idle(room)
+        try:
+            tails = await self._reader.tails([room.id for room in self._rooms.all()])
+        except LogUnreadable:
+            return  # the next sweep asks again
+        for room_id, tail in tails.items():
+            room = self._rooms.get(room_id)
+            if room is not None and tail.seq > room.delivered:
+                self._ahead_of(room, tail.seq)
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,106 @@
+"""The same conversation for any ASGI server (`runserver`, uvicorn, daphne): slower, with the same rules.
+
+ASGI's `send` is awaited, so frames always pass through the bounded queue, and one task writes them.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from chat.gateway import process as chat_process
+from chat.gateway.clock import Clock
+from chat.gateway.outgoing import Outgoing
+from chat.gateway.session import Session
+from chat.protocol import MAX_FRAME_BYTES, SUBPROTOCOL, CloseCode
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+UNSUPPORTED = 1003
+
+
+class AsgiSocket:
+    """A connection made of ASGI's receive and send."""
+
+    def __init__(self, send: Send, process: "chat_process.ChatProcess") -> None:
+        self._send = send
+        self.heard = Clock.now
+        self.stuck_since: float | None = None
+        self._closing: tuple[int, str] | None = None
+        self._wake = asyncio.Event()
+        self._ready: list[bytes] = []
+        self.aborted = asyncio.Event()
+        self.session = Session(process, self)
+        self.outgoing = Outgoing(self._write, resync=self.session.resync, overflowing=self._overflowing)
+        self.session.greet(self.outgoing)
+
+    def _write(self, frame: bytes) -> None:
+        self._ready.append(frame)
+        self.outgoing.pause()
+        self._wake.set()
+
+    def close(self, code: int = 1000, reason: str = "") -> None:
+        if self._closing is None:
+            self._closing = (code, reason[:120])
+            self._wake.set()
+
+    def abort(self) -> None:
+        self.aborted.set()
+
+    def _overflowing(self) -> None:
+        self.close(CloseCode.TOO_SLOW)
+        self.abort()
+
+    async def read(self, receive: Receive) -> None:
+        while True:
+            message = await receive()
+            self.heard = Clock.now
+            if message["type"] == "websocket.disconnect":
+                return
+            text = message.get("text")
+            if self._closing is not None:
+                continue
+            if text is None:
+                self.close(UNSUPPORTED)
+            elif len(payload := text.encode(errors="surrogatepass")) > MAX_FRAME_BYTES:
+                self.close(CloseCode.FRAME_TOO_BIG)
+            else:
+                self.session.received(payload)
+
+    async def write(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._ready:
+                self.stuck_since = Clock.now
+                await self._send({"type": "websocket.send", "text": self._ready.pop(0).decode()})
+                self.stuck_since = None
+                self.outgoing.resume()
+            if self._closing is not None:
+                code, reason = self._closing
+                await self._send({"type": "websocket.close", "code": int(code), "reason": reason})
+                return
+
+
+async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    process = chat_process.current()
+    await receive()  # websocket.connect
+    if process is None:
+        await send({"type": "websocket.close", "code": 1013})
+        return
+    subprotocol = SUBPROTOCOL if SUBPROTOCOL in scope.get("subprotocols", ()) else None
+    await send({"type": "websocket.accept", "subprotocol": subprotocol})
+    socket = AsgiSocket(send, process)
+    tasks = [
+        asyncio.create_task(socket.read(receive), name="socket: read"),
+        asyncio.create_task(socket.write(), name="socket: write"),
+        asyncio.create_task(socket.aborted.wait(), name="socket: aborted"),
+    ]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        socket.outgoing.end()
+        socket.session.lost()

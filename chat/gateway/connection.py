@@ -1,0 +1,202 @@
+"""RFC 6455, the server's side of one socket, on the transport that the HTTP server handed over after the upgrade.
+
+The only reader and writer of the socket: bytes in, whole text messages out to the session; frames back, through a
+bounded queue (outgoing.py). Knows nothing of rooms or messages. Sections in comments are the RFC's.
+"""
+
+import asyncio
+from base64 import b64encode
+from collections.abc import Callable
+from hashlib import sha1
+from socket import SO_SNDBUF, SOL_SOCKET
+from typing import TYPE_CHECKING
+
+from websockets.speedups import apply_mask
+
+from chat.gateway.clock import Clock
+from chat.gateway.outgoing import Outgoing
+from chat.gateway.session import Session
+from chat.protocol import MAX_FRAME_BYTES, CloseCode
+
+if TYPE_CHECKING:
+    from chat.gateway.process import ChatProcess
+
+# A fixed send buffer: left alone, the kernel grows it to 4 MiB before we hear that the peer has stopped reading.
+SEND_BUFFER = 64 * 1024
+CLOSE_WITHIN_S = 5
+_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # 1.3
+FIN, RSV, OPCODE = 0x80, 0x70, 0x0F  # 5.2
+CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
+PROTOCOL_ERROR, UNSUPPORTED, BAD_DATA, GOING_AWAY = 1002, 1003, 1007, 1001  # 7.4.1
+_SHORT_HEADERS = [bytes((FIN | TEXT, size)) for size in range(126)]
+
+
+def accept_response(key: bytes, subprotocol: bytes | None) -> bytes:
+    """The 101 that ends the handshake (4.2.2)."""
+    token = b64encode(sha1(key + _GUID, usedforsecurity=False).digest())
+    chosen = b"\r\nSec-WebSocket-Protocol: " + subprotocol if subprotocol else b""
+    return (
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Accept: " + token + chosen + b"\r\n\r\n"
+    )
+
+
+def text_header(size: int) -> bytes:
+    """Of one final, unmasked text frame (5.2)."""
+    if size < 126:
+        return _SHORT_HEADERS[size]
+    if size < 65536:
+        return b"\x81\x7e" + size.to_bytes(2, "big")
+    return b"\x81\x7f" + size.to_bytes(8, "big")
+
+
+class Connection(asyncio.Protocol):
+    __slots__ = (
+        "_closing",
+        "_forget",
+        "_fragments",
+        "_rest",
+        "heard",
+        "outgoing",
+        "session",
+        "stuck_since",
+        "transport",
+    )
+
+    def __init__(
+        self, transport: asyncio.Transport, process: "ChatProcess", *, forget: Callable[["Connection"], None]
+    ) -> None:
+        """`forget` is called when the socket has ended."""
+        self.transport = transport
+        self.heard = Clock.now
+        self.stuck_since: float | None = None
+        self._rest = b""
+        self._fragments: bytes | None = None
+        self._closing = False
+        self._forget = forget
+        transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_SNDBUF, SEND_BUFFER)
+        self.session: Session | None = Session(process, self)
+        self.outgoing = Outgoing(self._write, resync=self.session.resync, overflowing=self._overflowing)
+        self.session.greet(self.outgoing)
+
+    # --- reading
+    def data_received(self, data: bytes) -> None:
+        self.heard = Clock.now
+        if self._rest:
+            data = self._rest + data
+            self._rest = b""
+        at, end = 0, len(data)
+        while end - at >= 2 and not self._closing:
+            size, start = data[at + 1] & 0x7F, at + 2
+            if not data[at + 1] & 0x80:  # 5.1: a client must mask
+                return self.close(PROTOCOL_ERROR)
+            if data[at] & OPCODE >= CLOSE and (size > 125 or not data[at] & FIN):  # 5.5
+                return self.close(PROTOCOL_ERROR)
+            if size == 126:
+                if end - start < 2:
+                    break
+                size, start = int.from_bytes(data[start : start + 2], "big"), start + 2
+            elif size == 127:
+                if end - start < 8:
+                    break
+                size, start = int.from_bytes(data[start : start + 8], "big"), start + 8
+            if size > MAX_FRAME_BYTES:
+                return self.close(CloseCode.FRAME_TOO_BIG)
+            stop = start + 4 + size
+            if stop > end:
+                break
+            payload = apply_mask(data[start + 4 : stop], data[start : start + 4])
+            head, at = data[at], stop
+            if head == FIN | TEXT and self._fragments is None:
+                self._text(payload)
+            else:
+                self._seldom(head, payload)
+        if at < end and not self._closing:
+            self._rest = data[at:]
+
+    def _text(self, payload: bytes) -> None:
+        if self.session is not None:
+            self.session.received(payload)
+
+    def _seldom(self, head: int, payload: bytes) -> None:
+        """Control frames, fragments and mistakes: hardly ever seen from our clients."""
+        opcode, final = head & OPCODE, head & FIN
+        if head & RSV:  # 5.2: no extension was negotiated
+            self.close(PROTOCOL_ERROR)
+        elif opcode == PING:
+            self.transport.write(bytes((FIN | PONG, len(payload))) + payload)
+        elif opcode == CLOSE:
+            self._closed_by_peer(payload)
+        elif opcode == BINARY:
+            self.close(UNSUPPORTED)
+        elif opcode == TEXT and self._fragments is None:
+            self._fragments = payload
+        elif opcode == CONTINUATION and self._fragments is not None:
+            self._fragments += payload
+            if len(self._fragments) > MAX_FRAME_BYTES:
+                self.close(CloseCode.FRAME_TOO_BIG)
+            elif final:
+                whole, self._fragments = self._fragments, None
+                self._text(whole)
+        elif opcode != PONG:
+            self.close(PROTOCOL_ERROR)
+
+    def _closed_by_peer(self, payload: bytes) -> None:
+        """Answer with the peer's own code (5.5.1), unless it is none that may stand in a frame (7.4)."""
+        if not payload:
+            return self.close(1000)
+        code = int.from_bytes(payload[:2], "big")
+        allowed = (1000 <= code <= 1014 and code not in (1004, 1005, 1006)) or 3000 <= code <= 4999
+        try:
+            payload[2:].decode()
+        except UnicodeDecodeError:
+            return self.close(BAD_DATA)
+        self.close(code if len(payload) >= 2 and allowed else PROTOCOL_ERROR)
+
+    # --- writing
+    def _write(self, frame: bytes) -> None:
+        self.transport.write(text_header(len(frame)) + frame)
+
+    def pause_writing(self) -> None:
+        self.stuck_since = Clock.now
+        self.outgoing.pause()
+
+    def resume_writing(self) -> None:
+        self.stuck_since = None
+        self.outgoing.resume()
+
+    def _overflowing(self) -> None:
+        """It asks and does not read the answers."""
+        self.close(CloseCode.TOO_SLOW)
+        self.transport.abort()
+
+    # --- the end
+    def close(self, code: int = 1000, reason: str = "") -> None:
+        if self._closing:
+            return
+        self._closing = True
+        words = reason.encode()[:123]
+        self.transport.write(bytes((FIN | CLOSE, 2 + len(words))) + code.to_bytes(2, "big") + words)
+        self.transport.close()
+        # A peer that reads nothing would keep the transport open for ever: its buffer never empties.
+        asyncio.get_running_loop().call_later(CLOSE_WITHIN_S, self.transport.abort)
+
+    def abort(self) -> None:
+        self._closing = True
+        self.transport.abort()
+
+    def shutdown(self) -> None:
+        """uvicorn calls this on SIGTERM, for every connection it knows."""
+        if self.session is not None:
+            self.session.restart()
+
+    def eof_received(self) -> bool:
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._closing = True
+        session, self.session = self.session, None
+        self.outgoing.end()
+        self._forget(self)
+        if session is not None:
+            session.lost()

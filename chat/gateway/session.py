@@ -1,0 +1,291 @@
+"""One socket's conversation: Anonymous → Identified → Ended. Frames in, frames out; it never touches the socket.
+
+Its states are the three tables at the end of the file: what may come when. Nothing here awaits: what takes time is
+asked of the process, which answers by calling back.
+"""
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+
+from accounts.tokens import AccessToken, InvalidToken, read_access
+from chat.fanout.live_rooms import LiveRoom, Subscription
+from chat.gateway.clock import Clock
+from chat.gateway.outgoing import Backlogged, Outgoing
+from chat.message_log.entry import Entry
+from chat.protocol import (
+    HEARTBEAT_S,
+    TYPING_EVERY_S,
+    CloseCode,
+    Error,
+    ErrorCode,
+    Hello,
+    Identify,
+    MessageSend,
+    Ping,
+    Pong,
+    ReadUpTo,
+    Reconnect,
+    Resync,
+    RoomLeave,
+    StartTyping,
+    Sync,
+    decode,
+    encode,
+    glimpse,
+    moment,
+)
+from chat.sending import DETAILS, check_text
+
+if TYPE_CHECKING:
+    from chat.gateway.process import ChatProcess
+
+# Messages: a burst, then so many a second. Frames of any kind: above this the connection ends with 4529.
+SEND_BURST, SENDS_PER_S = 30.0, 10.0
+FRAME_BURST, FRAMES_PER_S = 400.0, 50.0
+BAD_FRAMES = 20  # then the connection ends with 4500
+
+
+class Socket(Protocol):
+    """What a session asks of its connection."""
+
+    heard: float
+    stuck_since: float | None
+
+    def close(self, code: int = 1000, reason: str = "") -> None: ...
+    def abort(self) -> None: ...
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class Bucket:
+    """A token bucket: two floats, no timer."""
+
+    __slots__ = ("_filled", "_tokens", "burst", "per_second")
+
+    def __init__(self, burst: float, per_second: float) -> None:
+        self.burst = burst
+        self.per_second = per_second
+        self._tokens = burst
+        self._filled = Clock.now
+
+    def take(self) -> float:
+        """0.0 when one was there, else the seconds until there will be."""
+        now = Clock.now
+        self._tokens = min(self.burst, self._tokens + (now - self._filled) * self.per_second)
+        self._filled = now
+        if self._tokens < 1:
+            return (1 - self._tokens) / self.per_second
+        self._tokens -= 1
+        return 0.0
+
+
+class Session:
+    __slots__ = (
+        "_answers",
+        "_bad",
+        "_frames",
+        "_process",
+        "_sends",
+        "_typed",
+        "access",
+        "member",
+        "opened",
+        "outgoing",
+        "resume",
+        "socket",
+        "subscriptions",
+    )
+
+    def __init__(self, process: "ChatProcess", socket: Socket) -> None:
+        self._process = process
+        self.socket = socket
+        self.outgoing: Outgoing
+        self.opened = Clock.now
+        self.access: AccessToken | None = None
+        self.member = 0
+        self.resume: dict[int, int] = {}  # room → the last seq the client has
+        self.subscriptions: dict[int, Subscription] = {}
+        self._answers = ANONYMOUS
+        self._frames = Bucket(FRAME_BURST, FRAMES_PER_S)
+        self._sends = Bucket(SEND_BURST, SENDS_PER_S)
+        self._typed: dict[int, float] = {}
+        self._bad = 0
+
+    def greet(self, outgoing: Outgoing) -> None:
+        self.outgoing = outgoing
+        self._process.opened(self)
+        outgoing.control(encode(Hello(heartbeat_ms=HEARTBEAT_S * 1000, server_time=moment(now_ms()))))
+
+    # --- from the socket
+    def received(self, payload: bytes) -> None:
+        if self._frames.take():
+            self.socket.close(CloseCode.FLOODING)
+            return
+        try:
+            frame = decode(payload)
+        except msgspec.ValidationError as error:
+            self._refuse_frame(payload, str(error))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            self.socket.close(CloseCode.BAD_FRAMES, "not JSON")
+        else:
+            self._answers[type(frame)](self, frame)
+
+    def _refuse_frame(self, payload: bytes, why: str) -> None:
+        """It is JSON, but no frame of ours: say which one and why. `why` names the field, never its content."""
+        try:
+            seen = glimpse(payload)
+        except msgspec.MsgspecError:
+            self._fail(ErrorCode.INVALID, ref="", detail=why)
+        else:
+            known = seen.type in CLIENT_TYPES
+            code = ErrorCode.INVALID if known else ErrorCode.UNKNOWN_TYPE
+            self._fail(code, ref=seen.client_id or (seen.type or "")[:64], detail=why if known else None)
+
+    def _fail(
+        self, code: ErrorCode, *, ref: str, detail: str | None = None, retry_after_s: float | None = None
+    ) -> None:
+        retry_after_ms = None if retry_after_s is None else max(1, round(retry_after_s * 1000))
+        text = str(DETAILS[code]) if detail is None else detail
+        self.outgoing.control(encode(Error(code=code, detail=text, ref=ref, retry_after_ms=retry_after_ms)))
+        if code in (ErrorCode.INVALID, ErrorCode.UNKNOWN_TYPE):
+            self._bad += 1
+            if self._bad >= BAD_FRAMES:
+                self.socket.close(CloseCode.BAD_FRAMES, "too many invalid frames")
+
+    # --- Anonymous
+    def _identify(self, frame: Identify) -> None:
+        try:
+            access = read_access(frame.token)
+        except InvalidToken:
+            self.socket.close(CloseCode.BAD_TOKEN)
+            return
+        self.access, self.member = access, access.member
+        self.resume = {each.room: each.seq for each in frame.resume}
+        self._answers = ARRIVING
+        self._process.arrive(self)
+
+    def _identify_first(self, frame: Any) -> None:
+        self._fail(ErrorCode.INVALID, ref=frame.__struct_config__.tag, detail="identify first")
+
+    def _identified_already(self, frame: Identify) -> None:
+        self._fail(ErrorCode.INVALID, ref="identify", detail="this connection is identified already")
+
+    def welcome(self) -> None:
+        """The process has sent `ready`."""
+        self._answers = IDENTIFIED
+
+    # --- Identified
+    def _send(self, frame: MessageSend) -> None:
+        subscription = self.subscriptions.get(frame.room)
+        if subscription is None:
+            self._fail(ErrorCode.NOT_A_MEMBER, ref=frame.client_id)
+            return
+        text, mistake = check_text(frame.text)
+        if mistake is not None:
+            self._fail(mistake, ref=frame.client_id)
+        elif wait := self._sends.take():
+            self._fail(ErrorCode.RATE_LIMITED, ref=frame.client_id, retry_after_s=wait)
+        else:
+            outcome = SocketOutcome(self, subscription)
+            self._process.sending.submit(subscription.room, self.member, frame.client_id, text=text, outcome=outcome)
+
+    def _sync(self, frame: Sync) -> None:
+        subscription = self.subscriptions.get(frame.room)
+        if subscription is None:
+            self._fail(ErrorCode.NOT_A_MEMBER, ref="sync")
+        else:
+            self._process.catch_up(subscription, frame.after)
+
+    def _read(self, frame: ReadUpTo) -> None:
+        room = self._room(frame.room, "message.read")
+        if room is not None:
+            self._process.read_up_to(room, self.member, frame.seq)
+
+    def _typing(self, frame: StartTyping) -> None:
+        room = self._room(frame.room, "typing")
+        if room is not None and Clock.now - self._typed.get(room.id, 0.0) >= TYPING_EVERY_S and not room.closed:
+            self._typed[room.id] = Clock.now
+            self._process.typing(room, self.member)
+
+    def _leave(self, frame: RoomLeave) -> None:
+        room = self._room(frame.room, "room.leave")
+        if room is not None:
+            self._process.leave(self, room)
+
+    def _ping(self, frame: Ping) -> None:
+        self.outgoing.control(encode(Pong(n=frame.n, server_time=moment(now_ms()))))
+
+    def _room(self, room: int, ref: str) -> LiveRoom | None:
+        subscription = self.subscriptions.get(room)
+        if subscription is None:
+            self._fail(ErrorCode.NOT_A_MEMBER, ref=ref)
+            return None
+        return subscription.room
+
+    # --- from the process
+    def unavailable(self, ref: str) -> None:
+        self._fail(ErrorCode.UNAVAILABLE, ref=ref)
+
+    def refused(self, code: str, client_id: str) -> None:
+        self._fail(ErrorCode(code), ref=client_id)
+
+    def resync(self, subscription: Backlogged, seq: int) -> bytes:
+        """The frame that tells the client its backlog from `seq` on was dropped."""
+        room = subscription.room.id if isinstance(subscription, Subscription) else 0
+        return encode(Resync(room=room, from_seq=seq))
+
+    def restart(self) -> None:
+        """This process ends: come back to another one."""
+        self.outgoing.control(encode(Reconnect(after_ms=self._process.reconnect_delay_ms(), reason="restart")))
+        self.socket.close(CloseCode.SERVICE_RESTART)
+
+    def lost(self) -> None:
+        self._answers = ENDED
+        self._process.depart(self)
+
+    def _ignore(self, frame: Any) -> None:
+        """The socket has ended; what it still had in flight is nobody's."""
+
+
+class SocketOutcome:
+    """The fate of a message goes into the socket it came from, if that is still there."""
+
+    __slots__ = ("_session", "_subscription")
+
+    def __init__(self, session: Session, subscription: Subscription) -> None:
+        self._session = session
+        self._subscription = subscription
+
+    def stored(self, entry: Entry) -> None:
+        self._subscription.acknowledge(entry)
+
+    def refused(self, code: str, client_id: str) -> None:
+        if self._subscription.outlet is not None:
+            self._session.refused(code, client_id)
+
+
+Answers = dict[type, Callable[[Session, Any], None]]
+FRAMES = (Identify, MessageSend, Sync, ReadUpTo, StartTyping, RoomLeave, Ping)
+CLIENT_TYPES = {frame.__struct_config__.tag for frame in FRAMES}
+ANONYMOUS: Answers = {
+    **dict.fromkeys(FRAMES, Session._identify_first),
+    Identify: Session._identify,
+    Ping: Session._ping,
+}
+# Identified, but its rooms are not read yet: nothing may be sent before `ready`.
+ARRIVING: Answers = {**ANONYMOUS, Identify: Session._identified_already}
+IDENTIFIED: Answers = {
+    Identify: Session._identified_already,
+    MessageSend: Session._send,
+    Sync: Session._sync,
+    ReadUpTo: Session._read,
+    StartTyping: Session._typing,
+    RoomLeave: Session._leave,
+    Ping: Session._ping,
+}
+ENDED: Answers = dict.fromkeys(FRAMES, Session._ignore)

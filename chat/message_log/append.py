@@ -1,0 +1,294 @@
+"""The group commit: messages that arrive together are stored together. The only writer of `text` entries.
+
+A batch is whatever gathered while the last write was under way: no timer, no latency added when idle, one batch in
+flight, at most one message of a room in it (so that a refused one can't be overtaken). The unique (room, seq) decides
+between processes; what it refused, or what MongoDB did not answer for, is settled by one read of the log
+(`entry.judge`). Nothing here raises into a caller: the outcome goes to `Pending.outcome` and to `stored`.
+"""
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import PyMongoError
+
+from chat.message_log.entry import TEXT, Entry, Verdict, from_milliseconds, judge, place_after, text_document
+from chat.message_log.mongo import DURABLE
+from chat.message_log.read import LogReader, LogUnreadable
+from chat.message_log.tail import RoomTail
+
+logger = logging.getLogger(__name__)
+
+BATCH = 256  # messages
+BACKLOG = 10_000  # messages waiting in this process; more are answered `unavailable`
+ROOM_BACKLOG = 100  # ... and in one room
+WRITE_WITHIN_S = 8  # beyond MongoDB's own wtimeout of 5 s
+SETTLE_WITHIN_S = 10  # then everybody who waits in that room is answered `unavailable`
+SETTLE_AGAIN_S = 0.1
+DUPLICATE_KEY = 11000  # what the unique indexes answer
+RECENT = 4096  # acknowledged messages remembered: a repeat then costs no write
+
+
+class OutcomeUnknown(Exception):
+    """MongoDB did not say whether a batch is stored: done, not done, or done later."""
+
+
+class Outcome(Protocol):
+    """Where the fate of one message goes: into the socket it came from, or to whoever waits for it."""
+
+    def stored(self, entry: Entry) -> None: ...
+    def refused(self, code: str, client_id: str) -> None: ...
+
+
+class Pending:
+    """One message on its way into the log."""
+
+    __slots__ = ("answered", "client_id", "outcome", "room", "sender", "sent_at", "seq", "text")
+
+    def __init__(self, room: RoomTail, sender: int, client_id: str, *, text: str, outcome: Outcome) -> None:
+        self.room = room
+        self.sender = sender
+        self.client_id = client_id
+        self.text = text
+        self.outcome = outcome
+        self.seq = 0
+        self.sent_at = 0
+        self.answered = False
+
+    def entry(self) -> Entry:
+        return Entry(
+            room=self.room.id,
+            seq=self.seq,
+            kind=TEXT,
+            sender=self.sender,
+            client_id=self.client_id,
+            sent_at=self.sent_at,
+            text=self.text,
+        )
+
+    def acknowledge(self, entry: Entry) -> None:
+        """Once: a repair of the room may have met the entry in the log before its own write was answered."""
+        if not self.answered:
+            self.answered = True
+            self.outcome.stored(entry)
+
+    def refuse(self, code: str) -> None:
+        if not self.answered:
+            self.answered = True
+            self.outcome.refused(code, self.client_id)
+
+
+class LogWriter:
+    """Inserts a batch, unordered, majority and journal."""
+
+    def __init__(self, messages: AsyncCollection[dict[str, Any]]) -> None:
+        self._database = messages.database
+        self._name = messages.name
+
+    async def insert(self, documents: list[dict[str, Any]]) -> dict[int, int]:
+        """Position → error code of those that were refused. Raises OutcomeUnknown for the whole batch.
+
+        A write-concern error makes every document's fate unknown, also of those that were not refused.
+        """
+        command = {"insert": self._name, "ordered": False, "writeConcern": DURABLE, "documents": documents}
+        try:
+            async with asyncio.timeout(WRITE_WITHIN_S):
+                reply = await self._database.command(command)
+        except (PyMongoError, TimeoutError) as error:
+            raise OutcomeUnknown(type(error).__name__) from error
+        if "writeConcernError" in reply:
+            raise OutcomeUnknown(str(reply["writeConcernError"].get("codeName")))
+        return {error["index"]: error["code"] for error in reply.get("writeErrors", ())}
+
+
+class MessageLog:
+    """`append` from anywhere on the event loop; `run` is the one task that writes.
+
+    `stored(room, entry)` is called when an entry is known to be in the log, before its room's next message is taken;
+    `learnt(room, entries)` with what a settling read found; `idle(room)` when a room has no message left here.
+    """
+
+    def __init__(
+        self,
+        writer: LogWriter,
+        reader: LogReader,
+        *,
+        stored: Callable[[Any, Entry], None],
+        learnt: Callable[[Any, Iterable[Entry]], None],
+        idle: Callable[[Any], None],
+    ) -> None:
+        self._writer = writer
+        self._reader = reader
+        self._stored = stored
+        self._learnt = learnt
+        self._idle = idle
+        self._next: list[Pending] = []
+        self._waiting = 0
+        self._nothing_waits = asyncio.Event()
+        self._nothing_waits.set()
+        self._wake = asyncio.Event()
+        self._recent: OrderedDict[tuple[int, int, str], Entry] = OrderedDict()
+        self._settling: set[asyncio.Task[None]] = set()
+
+    def append(self, pending: Pending) -> None:
+        """Queue a message behind the earlier ones of its room. Full: refused at once with `unavailable`."""
+        room = pending.room
+        repeated = self._recent.get((room.id, pending.sender, pending.client_id))
+        if repeated is not None:
+            if repeated.text == pending.text:
+                pending.acknowledge(repeated)
+            else:
+                pending.refuse("conflict")
+        elif self._waiting >= BACKLOG or len(room.queue) >= ROOM_BACKLOG:
+            pending.refuse("unavailable")
+        else:
+            self._count(1)
+            if room.writing is not None:
+                room.queue.append(pending)
+            else:
+                self._write_next(room, pending)
+
+    async def run(self) -> None:
+        """Write batch after batch until cancelled."""
+        while True:
+            if not self._next:
+                self._wake.clear()
+                await self._wake.wait()
+            batch, self._next = self._next[:BATCH], self._next[BATCH:]
+            await self._write(batch)
+
+    async def finish(self) -> None:
+        """Return when nothing waits and nothing is under way."""
+        await self._nothing_waits.wait()
+
+    @property
+    def waiting(self) -> int:
+        return self._waiting
+
+    def _count(self, change: int) -> None:
+        self._waiting += change
+        if self._waiting:
+            self._nothing_waits.clear()
+        else:
+            self._nothing_waits.set()
+
+    def _write_next(self, room: RoomTail, pending: Pending) -> None:
+        room.writing = pending
+        self._next.append(pending)
+        self._wake.set()
+
+    async def _write(self, batch: list[Pending]) -> None:
+        closed = [pending for pending in batch if pending.room.closed]
+        for pending in closed:
+            self._settle_soon(pending)  # it may be a repeat of something stored before the room closed
+        batch = [pending for pending in batch if not pending.room.closed]
+        if not batch:
+            return
+        now = time.time_ns() // 1_000_000
+        documents = []
+        for pending in batch:
+            room = pending.room
+            pending.seq, pending.sent_at = place_after(room.last, room.last_sent_at, now)
+            documents.append(
+                text_document(
+                    room.id,
+                    pending.sender,
+                    pending.client_id,
+                    seq=pending.seq,
+                    sent_at=from_milliseconds(pending.sent_at),
+                    text=pending.text,
+                )
+            )
+        try:
+            refused = await self._writer.insert(documents)
+        except OutcomeUnknown as error:
+            logger.warning("the outcome of %d messages is unknown (%s): asking the log", len(batch), error)
+            refused = dict.fromkeys(range(len(batch)), DUPLICATE_KEY)
+        for position, pending in enumerate(batch):
+            code = refused.get(position)
+            if code is None:
+                self._done(pending, pending.entry())
+            elif code == DUPLICATE_KEY:
+                self._settle_soon(pending)
+            else:
+                logger.error("MongoDB refused a message of room %d with code %d", pending.room.id, code)
+                self._refuse(pending, "invalid")
+
+    # --- refused, unknown, or the room is closed
+    def _settle_soon(self, pending: Pending) -> None:
+        """In a task of its own: the other rooms go on."""
+        task = asyncio.create_task(self._settle(pending), name=f"settle room {pending.room.id}")
+        self._settling.add(task)
+        task.add_done_callback(self._settling.discard)
+
+    async def _settle(self, pending: Pending) -> None:
+        """One majority read decides what becomes of the first message of this room."""
+        room = pending.room
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + SETTLE_WITHIN_S
+        while loop.time() < deadline:
+            try:
+                found = await self._reader.evidence(room.id, pending.sender, pending.client_id, since=room.last)
+            except LogUnreadable:
+                await asyncio.sleep(SETTLE_AGAIN_S)
+                continue
+            verdict, own = judge(found, pending.sender, pending.client_id, text=pending.text, known_closed=room.closed)
+            if verdict is Verdict.STALE:
+                await asyncio.sleep(SETTLE_AGAIN_S)
+                continue
+            if verdict is Verdict.STORED and own is not None:
+                pending.acknowledge(own)  # first, so that its sender is shown the ack in its place
+            self._learnt(room, found)
+            if verdict is Verdict.STORED and own is not None:
+                self._done(pending, own)
+            elif verdict is Verdict.CONFLICT:
+                self._refuse(pending, "conflict")
+            elif verdict is Verdict.ENDED:
+                self._refuse(pending, "room_closed")
+            else:
+                self._write_next(room, pending)
+            return
+        self._give_up(room)
+
+    def _give_up(self, room: RoomTail) -> None:
+        """The log can't be read: everybody who waits in this room is told, so that order is kept."""
+        logger.error(
+            "room %d can't be settled within %d s: its senders are told to send again", room.id, SETTLE_WITHIN_S
+        )
+        waiting = [room.writing, *room.queue] if room.writing else list(room.queue)
+        room.queue.clear()
+        room.writing = None
+        for pending in waiting:
+            self._count(-1)
+            pending.refuse("unavailable")
+        self._idle(room)
+
+    # --- done
+    def _done(self, pending: Pending, entry: Entry) -> None:
+        room = pending.room
+        room.learn(entry)
+        self._remember(entry)
+        pending.acknowledge(entry)
+        self._stored(room, entry)
+        self._proceed(room)
+
+    def _refuse(self, pending: Pending, code: str) -> None:
+        pending.refuse(code)
+        self._proceed(pending.room)
+
+    def _proceed(self, room: RoomTail) -> None:
+        self._count(-1)
+        room.writing = None
+        if room.queue:
+            self._write_next(room, room.queue.popleft())
+        else:
+            self._idle(room)
+
+    def _remember(self, entry: Entry) -> None:
+        self._recent[(entry.room, entry.sender, entry.client_id)] = entry
+        if len(self._recent) > RECENT:
+            self._recent.popitem(last=False)

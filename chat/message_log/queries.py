@@ -1,0 +1,29 @@
+"""The questions asked of the log, as filters and pipelines: one place for both drivers."""
+
+from collections.abc import Sequence
+from typing import Any
+
+
+def after(room: int, seq: int) -> dict[str, Any]:
+    return {"room": room, "seq": {"$gt": seq}}
+
+
+def between(room: int, *, after: int | None, before: int | None) -> dict[str, Any]:
+    """Above `after` and below `before`, neither included; None: no bound on that side."""
+    bounds = ({"$gt": after} if after is not None else {}) | ({"$lt": before} if before is not None else {})
+    return {"room": room, "seq": bounds} if bounds else {"room": room}
+
+
+def evidence(room: int, sender: int, client_id: str, *, since: int) -> dict[str, Any]:
+    """What `entry.judge` needs, in one read: the entry of this key, and everything from the last known seq on."""
+    key = {"room": room, "sender": sender, "client_id": client_id}
+    return {"$or": [{"_id": key}, {"room": room, "seq": {"$gte": since}}]}
+
+
+def tails(rooms: Sequence[int]) -> list[dict[str, Any]]:
+    """The last entry of each room. Sorted as the unique index is, so that MongoDB skips from room to room."""
+    return [
+        {"$match": {"room": {"$in": list(rooms)}}},
+        {"$sort": {"room": -1, "seq": -1}},
+        {"$group": {"_id": "$room", "tail": {"$first": "$$ROOT"}}},
+    ]

@@ -1,0 +1,84 @@
+"""Reading the log: for the event loop (`LogReader`) and for REST and commands (plain functions)."""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import PyMongoError
+
+from chat.message_log import mongo, queries
+from chat.message_log.entry import Entry, from_document
+
+READ_WITHIN_S = 5
+ROOMS_PER_AGGREGATE = 500
+
+
+class LogUnreadable(Exception):
+    """MongoDB did not answer in time. Nothing was learnt; ask again."""
+
+
+class LogReader:
+    """Majority reads on the event loop; each raises LogUnreadable when MongoDB does not answer within its limit."""
+
+    def __init__(self, messages: AsyncCollection[dict[str, Any]], reads: AsyncCollection[dict[str, Any]]) -> None:
+        self._messages = messages
+        self._reads = reads
+
+    async def after(self, room: int, seq: int, limit: int) -> list[Entry]:
+        """The entries above `seq`, oldest first, at most `limit`."""
+        return await self._find(queries.after(room, seq), limit)
+
+    async def evidence(self, room: int, sender: int, client_id: str, *, since: int) -> list[Entry]:
+        return await self._find(queries.evidence(room, sender, client_id, since=since), 0)
+
+    async def tails(self, rooms: Iterable[int]) -> dict[int, Entry]:
+        """The last entry of each room that has one."""
+        wanted, found = list(rooms), {}
+        for start in range(0, len(wanted), ROOMS_PER_AGGREGATE):
+            pipeline = queries.tails(wanted[start : start + ROOMS_PER_AGGREGATE])
+            for row in await self._answer(self._aggregate(pipeline)):
+                found[int(row["_id"])] = from_document(row["tail"])
+        return found
+
+    async def read_positions(self, rooms: Iterable[int]) -> dict[tuple[int, int], int]:
+        """(room, member) → the highest seq that member has read."""
+        rows = await self._answer(self._reads.find({"room": {"$in": list(rooms)}}).to_list())
+        return {(int(row["room"]), int(row["member"])): int(row["seq"]) for row in rows}
+
+    async def _find(self, wanted: dict[str, Any], limit: int) -> list[Entry]:
+        cursor = self._messages.find(wanted, sort=[("seq", 1)], limit=limit)
+        return [from_document(row) for row in await self._answer(cursor.to_list())]
+
+    async def _aggregate(self, pipeline: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return await (await self._messages.aggregate(pipeline)).to_list()
+
+    async def _answer(self, question: Any) -> list[dict[str, Any]]:
+        try:
+            async with asyncio.timeout(READ_WITHIN_S):
+                return list(await question)
+        except (PyMongoError, TimeoutError) as error:
+            raise LogUnreadable(type(error).__name__) from error
+
+
+# --- for threads and commands
+def history(room: int, *, after: int | None, before: int | None, limit: int) -> list[Entry]:
+    """A page of a room's log by seq. Without `after`: newest first; with it: oldest first, to page a gap upwards."""
+    direction = 1 if after is not None else -1
+    wanted = queries.between(room, after=after, before=before)
+    return [from_document(row) for row in mongo.messages().find(wanted, sort=[("seq", direction)], limit=limit)]
+
+
+def tails(rooms: Iterable[int]) -> dict[int, Entry]:
+    return {
+        int(row["_id"]): from_document(row["tail"]) for row in mongo.messages().aggregate(queries.tails(list(rooms)))
+    }
+
+
+def senders(rooms: Iterable[int]) -> set[tuple[int, int]]:
+    """(room, member) of everybody who said anything in these rooms."""
+    pipeline = [
+        {"$match": {"room": {"$in": list(rooms)}, "kind": "text"}},
+        {"$group": {"_id": {"room": "$room", "sender": "$_id.sender"}}},
+    ]
+    return {(int(row["_id"]["room"]), int(row["_id"]["sender"])) for row in mongo.messages().aggregate(pipeline)}

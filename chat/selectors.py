@@ -1,0 +1,183 @@
+"""What others may read of rooms: membership and state from MySQL, what was said from the log. Never writes."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q, QuerySet, Subquery
+
+from chat.message_log import mongo, read
+from chat.message_log.entry import Entry, from_document
+from chat.models import Room, RoomMember
+from chat.protocol import moment
+
+
+@dataclass(frozen=True)
+class RoomFacts:
+    """A room as MySQL knows it; fixed but for its end."""
+
+    id: int
+    members: tuple[int, ...]
+    opens_at: datetime
+    closes_at: datetime
+    is_open: bool
+    closed_reason: str
+
+    def partner_of(self, member: int) -> int:
+        return next(other for other in self.members if other != member)
+
+
+@dataclass(frozen=True)
+class RoomSummary:
+    """A room as one of its members sees it; `state` is "open" or "closed", `last_message` a MESSAGE of api.md."""
+
+    id: int
+    state: str
+    opens_at: datetime
+    closes_at: datetime
+    closed_reason: str | None
+    partner: int
+    last_seq: int
+    my_read_seq: int
+    partner_read_seq: int
+    unread: int
+    last_message: dict[str, Any] | None
+
+
+def rooms_of(members: Iterable[int], *, also: Iterable[int] = ()) -> list[RoomFacts]:
+    """The open rooms of these members, and those of the rooms in `also` that one of them is in. One query."""
+    members = list(members)
+    rooms = RoomMember.objects.filter(member__in=members).filter(Q(room__closed_at=None) | Q(room__in=list(also)))
+    return _facts(RoomMember.objects.filter(room__in=rooms.values("room")))
+
+
+def room_of(member: int, room_id: int) -> RoomFacts | None:
+    """None: there is no such room, or it is somebody else's; nobody can tell which."""
+    rows = RoomMember.objects.filter(room=room_id)
+    return next((facts for facts in _facts(rows) if member in facts.members), None)
+
+
+def rooms_with_history(member: int, *, limit: int = 50) -> list[RoomSummary]:
+    """The member's rooms, newest first."""
+    mine = RoomMember.objects.filter(member=member).order_by("-room__opens_at", "-room")[:limit]
+    rows = RoomMember.objects.filter(room__in=[row.room_id for row in mine])
+    facts = sorted(_facts(rows), key=lambda room: (room.opens_at, room.id), reverse=True)
+    return summaries(member, facts)
+
+
+def current_room(member: int) -> RoomSummary | None:
+    """The open room, else the last one: its history stays readable until the next opens. Two queries in all."""
+    newest = Subquery(RoomMember.objects.filter(member=member).order_by("-room__opens_at", "-room").values("room")[:1])
+    rows = RoomMember.objects.filter(room=newest)
+    return next(iter(summaries(member, _facts(rows))), None)
+
+
+def summaries(member: int, rooms: Sequence[RoomFacts]) -> list[RoomSummary]:
+    """One question to MongoDB: tails, read positions and unread counts of all these rooms together."""
+    if not rooms:
+        return []
+    found = {
+        row["_id"]: row for row in mongo.messages().aggregate(_summary_pipeline(member, [room.id for room in rooms]))
+    }
+    return [_summary(member, room, found.get(room.id, {})) for room in rooms]
+
+
+def members_with_open_room(members: Iterable[int]) -> set[int]:
+    rooms = RoomMember.objects.filter(member__in=list(members), room__closed_at=None)
+    return set(rooms.values_list("member", flat=True))
+
+
+def silent_members(rooms: Iterable[int]) -> set[int]:
+    """Members of these rooms who sent no message at all in them."""
+    rooms = list(rooms)
+    everybody = set(RoomMember.objects.filter(room__in=rooms).values_list("room", "member"))
+    spoke = read.senders(rooms)
+    return {member for _, member in everybody - spoke} - {member for _, member in spoke}
+
+
+def message(entry: Entry) -> dict[str, Any]:
+    """MESSAGE of api.md."""
+    return {
+        "room": entry.room,
+        "seq": entry.seq,
+        "id": entry.id,
+        "kind": entry.kind,
+        "sender": entry.sender,
+        "client_id": entry.client_id,
+        "text": entry.text,
+        "sent_at": moment(entry.sent_at),
+    }
+
+
+def _facts(rows: QuerySet[RoomMember]) -> list[RoomFacts]:
+    """The rooms of these rows, which hold all members of each. One query."""
+    members: dict[int, list[int]] = {}
+    found: dict[int, Room] = {}
+    for row in rows.select_related("room").order_by("room", "member"):
+        members.setdefault(row.room_id, []).append(row.member)
+        found[row.room_id] = row.room
+    return [
+        RoomFacts(
+            id=room.id,
+            members=tuple(members[room.id]),
+            opens_at=room.opens_at,
+            closes_at=room.closes_at,
+            is_open=room.is_open,
+            closed_reason=room.closed_reason,
+        )
+        for room in found.values()
+    ]
+
+
+def _summary_pipeline(member: int, rooms: list[int]) -> list[dict[str, Any]]:
+    tail = {"$sort": {"room": -1, "seq": -1}}, {"$group": {"_id": "$room", "tail": {"$first": "$$ROOT"}}}
+    last_text = [
+        {"$match": {"$expr": {"$eq": ["$room", "$$room"]}, "kind": "text"}},
+        {"$sort": {"seq": -1}},
+        {"$limit": 1},
+    ]
+    unread = [
+        {"$match": {"$expr": {"$and": [{"$eq": ["$room", "$$room"]}, {"$gt": ["$seq", "$$mine"]}]}}},
+        {"$match": {"kind": "text", "_id.sender": {"$ne": member}}},
+        {"$count": "count"},
+    ]
+    return [
+        {"$match": {"room": {"$in": rooms}}},
+        *tail,
+        {"$lookup": {"from": "reads", "localField": "_id", "foreignField": "room", "as": "reads"}},
+        {"$set": {"mine": {"$max": {"$map": {"input": _reads_of(member), "in": "$$this.seq"}}}}},
+        {
+            "$lookup": {
+                "from": "messages",
+                "let": {"room": "$_id", "mine": {"$ifNull": ["$mine", 0]}},
+                "pipeline": unread,
+                "as": "unread",
+            }
+        },
+        {"$lookup": {"from": "messages", "let": {"room": "$_id"}, "pipeline": last_text, "as": "last_text"}},
+    ]
+
+
+def _reads_of(member: int) -> dict[str, Any]:
+    return {"$filter": {"input": "$reads", "cond": {"$eq": ["$$this.member", member]}}}
+
+
+def _summary(member: int, room: RoomFacts, row: dict[str, Any]) -> RoomSummary:
+    positions = {int(read["member"]): int(read["seq"]) for read in row.get("reads", [])}
+    tail = from_document(row["tail"]) if row else None
+    last_text = from_document(row["last_text"][0]) if row.get("last_text") else None
+    ended = tail is not None and tail.is_closed
+    return RoomSummary(
+        id=room.id,
+        state="open" if room.is_open and not ended else "closed",
+        opens_at=room.opens_at,
+        closes_at=room.closes_at,
+        closed_reason=room.closed_reason or (tail.reason if tail and ended else None) or None,
+        partner=room.partner_of(member),
+        last_seq=tail.seq if tail else 0,
+        my_read_seq=positions.get(member, 0),
+        partner_read_seq=positions.get(room.partner_of(member), 0),
+        unread=row["unread"][0]["count"] if row.get("unread") else 0,
+        last_message=message(last_text) if last_text else None,
+    )

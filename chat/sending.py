@@ -1,0 +1,131 @@
+"""Sending a message: may it be sent, store it, tell its fate, fan it out. Sockets and REST enter here.
+
+Lives on the event loop. Never touches MySQL: who is in a room, and until when, is in the view; whether it has ended is
+the log's word alone (the clock refuses nothing).
+"""
+
+import asyncio
+import unicodedata
+from collections.abc import Iterable
+
+from django.utils.translation import gettext_lazy as _
+
+from chat.fanout.hub import Hub
+from chat.fanout.live_rooms import LiveRoom, LiveRooms, event_of
+from chat.message_log.append import LogWriter, MessageLog, Outcome, Pending
+from chat.message_log.entry import Entry
+from chat.message_log.read import LogReader
+from chat.protocol import MAX_TEXT, ErrorCode
+from chat.selectors import RoomFacts
+from core.errors import Conflict, DomainError, Invalid, NotFound, Unavailable
+
+DETAILS = {
+    ErrorCode.INVALID: _("This message can't be sent as it is."),
+    ErrorCode.TOO_LONG: _("A message has 1,000 characters at most."),
+    ErrorCode.EMPTY: _("A message needs at least one character."),
+    ErrorCode.NOT_A_MEMBER: _("There is nothing here."),
+    ErrorCode.ROOM_CLOSED: _("This room is closed."),
+    ErrorCode.RATE_LIMITED: _("A little slower, please."),
+    ErrorCode.UNAVAILABLE: _("This could not be stored right now. Send it again: nothing is sent twice."),
+    ErrorCode.CONFLICT: _("This client_id was used for another text. Choose a new one."),
+    ErrorCode.UNKNOWN_TYPE: _("This server does not know such a frame."),
+}
+KINDS: dict[str, type[DomainError]] = {
+    ErrorCode.NOT_A_MEMBER: NotFound,
+    ErrorCode.ROOM_CLOSED: Conflict,
+    ErrorCode.CONFLICT: Conflict,
+    ErrorCode.UNAVAILABLE: Unavailable,
+}
+
+
+def refusal(code: str) -> DomainError:
+    """A refused send as REST tells it."""
+    return KINDS.get(code, Invalid)(DETAILS[ErrorCode(code)], code=code if code != ErrorCode.NOT_A_MEMBER else None)
+
+
+def check_text(text: str) -> tuple[str, ErrorCode | None]:
+    """The text as it will be stored (NFC), and why it can't be, if it can't. 1 to 1,000 characters, not only blanks."""
+    text = unicodedata.normalize("NFC", text)
+    if len(text) > MAX_TEXT:
+        return text, ErrorCode.TOO_LONG
+    if not text.strip():
+        return text, ErrorCode.EMPTY
+    try:
+        text.encode()  # a lone surrogate would fail the encoding of the whole batch
+    except UnicodeEncodeError:
+        return text, ErrorCode.INVALID
+    return text, None
+
+
+class Sending:
+    """The message path of this process."""
+
+    def __init__(self, rooms: LiveRooms, writer: LogWriter, reader: LogReader, hub: Hub) -> None:
+        self._rooms = rooms
+        self._reader = reader
+        self._hub = hub
+        self.log = MessageLog(writer, reader, stored=self._stored, learnt=self._learnt, idle=hub.forget_if_idle)
+
+    def submit(self, room: LiveRoom, member: int, client_id: str, *, text: str, outcome: Outcome) -> None:
+        """Store `text`, which `check_text` has passed; `member` is one of the room's. `outcome` hears its fate once."""
+        self.log.append(Pending(room, member, client_id, text=text, outcome=outcome))
+
+    async def send(self, facts: RoomFacts, member: int, client_id: str, *, text: str) -> Entry:
+        """The same for a caller that waits (REST). Raises DomainError with the code of the refusal."""
+        room = await self.view(facts)
+        waiting = Waiting()
+        self.submit(room, member, client_id, text=text, outcome=waiting)
+        return await waiting.entry
+
+    async def view(self, facts: RoomFacts) -> LiveRoom:
+        return (await self.views([facts]))[0]
+
+    async def views(self, rooms: Iterable[RoomFacts]) -> list[LiveRoom]:
+        """This process's views of these rooms; those it has not yet are read from the log in one question.
+
+        Raises LogUnreadable.
+        """
+        rooms = list(rooms)
+        # Again, because a view may be forgotten while the others' tails are read.
+        while unknown := [room for room in rooms if self._rooms.get(room.id) is None]:
+            tails = await self._reader.tails([room.id for room in unknown])
+            for room in unknown:
+                self._rooms.add(_view(room, tails.get(room.id)))
+        return [self._rooms[room.id] for room in rooms]
+
+    def _stored(self, room: LiveRoom, entry: Entry) -> None:
+        event = event_of(entry)
+        self._hub.deliver(room, event)
+        self._hub.publish(room, event)
+
+    def _learnt(self, room: LiveRoom, entries: Iterable[Entry]) -> None:
+        for entry in entries:
+            room.learn(entry)
+            if entry.seq > room.delivered:
+                self._hub.deliver(room, event_of(entry))
+
+
+def _view(facts: RoomFacts, tail: Entry | None) -> LiveRoom:
+    return LiveRoom(
+        facts.id,
+        facts.members,
+        opens_at=round(facts.opens_at.timestamp() * 1000),
+        closes_at=round(facts.closes_at.timestamp() * 1000),
+        tail=tail,
+        closed=not facts.is_open,
+    )
+
+
+class Waiting:
+    """An outcome that somebody awaits."""
+
+    def __init__(self) -> None:
+        self.entry: asyncio.Future[Entry] = asyncio.get_running_loop().create_future()
+
+    def stored(self, entry: Entry) -> None:
+        if not self.entry.done():
+            self.entry.set_result(entry)
+
+    def refused(self, code: str, client_id: str) -> None:
+        if not self.entry.done():
+            self.entry.set_exception(refusal(code))

@@ -1,0 +1,67 @@
+"""What REST takes and shows of rooms and messages."""
+
+from rest_framework import serializers
+
+from chat.protocol import MAX_CLIENT_ID
+from core.http.times import Moment
+
+
+class PartnerSerializer(serializers.Serializer):
+    id = serializers.IntegerField()
+    nickname = serializers.CharField()
+    gender = serializers.CharField(allow_null=True)
+    birth_year = serializers.IntegerField(allow_null=True)
+    department = serializers.CharField(allow_null=True)
+    keywords = serializers.ListField(child=serializers.CharField())
+    mood = serializers.CharField(allow_null=True)
+    online = serializers.BooleanField()
+    last_seen = serializers.CharField(allow_null=True)
+
+
+class RoomSerializer(serializers.Serializer):
+    id = serializers.IntegerField()
+    state = serializers.ChoiceField(choices=["open", "closed"])
+    opens_at = Moment()
+    closes_at = Moment()
+    closed_reason = serializers.CharField(allow_null=True)
+    last_seq = serializers.IntegerField()
+    my_read_seq = serializers.IntegerField()
+    partner_read_seq = serializers.IntegerField()
+    unread = serializers.IntegerField()
+    partner = PartnerSerializer()
+
+
+class MessageSerializer(serializers.Serializer):
+    room = serializers.IntegerField()
+    seq = serializers.IntegerField()
+    id = serializers.CharField()
+    kind = serializers.ChoiceField(choices=["text", "closed"])
+    sender = serializers.IntegerField()
+    client_id = serializers.CharField()
+    text = serializers.CharField()
+    sent_at = serializers.CharField()
+
+
+class RoomsSerializer(serializers.Serializer):
+    results = RoomSerializer(many=True)
+    next = serializers.URLField(allow_null=True)
+
+
+class MessagesSerializer(serializers.Serializer):
+    results = MessageSerializer(many=True)
+    next = serializers.URLField(allow_null=True)
+
+
+class SendSerializer(serializers.Serializer):
+    client_id = serializers.RegexField(r"^[A-Za-z0-9_-]+$", max_length=MAX_CLIENT_ID)
+    text = serializers.CharField(allow_blank=True, trim_whitespace=False)
+
+
+class ReadSerializer(serializers.Serializer):
+    seq = serializers.IntegerField(min_value=0, max_value=2**53 - 1)
+
+
+class PageSerializer(serializers.Serializer):
+    before = serializers.IntegerField(min_value=0, max_value=2**53 - 1, required=False)
+    after = serializers.IntegerField(min_value=0, max_value=2**53 - 1, required=False)
+    limit = serializers.IntegerField(min_value=1, max_value=100, default=50)

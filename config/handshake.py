@@ -1,0 +1,50 @@
+"""HTTP as ever; an upgrade at /ws/v1/ takes the transport away from uvicorn and hands it to `chat.gateway.connection`.
+
+This leans on uvicorn's internals: its version is pinned, and the handshake and SIGTERM are tested.
+"""
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from chat.gateway import process
+from chat.gateway.connection import Connection, accept_response
+from chat.protocol import PATH, SUBPROTOCOL
+from config.origins import is_allowed
+
+
+class HttpOrSocket(HttpToolsProtocol):
+    def _should_upgrade_to_ws(self) -> bool:
+        return True
+
+    def handle_websocket_upgrade(self) -> None:
+        headers = dict(self.scope["headers"])
+        key = headers.get(b"sec-websocket-key", b"")
+        if self.url.partition(b"?")[0] != PATH.encode():
+            self._refuse(404, b"There is no socket here.")
+        elif not key or headers.get(b"sec-websocket-version") != b"13":
+            self._refuse(400, b"Only WebSocket version 13 is spoken here.")
+        elif not is_allowed(headers.get(b"origin")):
+            self._refuse(403, b"This origin is not allowed.")
+        elif (chat := process.current()) is None:
+            self._refuse(503, b"This process does not serve.")
+        else:
+            offered = [each.strip() for each in headers.get(b"sec-websocket-protocol", b"").split(b",")]
+            chosen = SUBPROTOCOL.encode() if SUBPROTOCOL.encode() in offered else None
+            self.transport.write(accept_response(key, chosen))
+            self._hand_over(chat)
+
+    def _hand_over(self, chat: "process.ChatProcess") -> None:
+        """In `connections` uvicorn finds the socket on SIGTERM, tells it to shut down, and waits until it is gone."""
+        connections = self.connections
+        connections.discard(self)
+        connection = Connection(self.transport, chat, forget=connections.discard)
+        connections.add(connection)
+        self.transport.set_protocol(connection)
+        # The parser and this object hold each other: without this every connect leaves garbage for the collector.
+        self.parser = self.transport = None
+
+    def _refuse(self, status: int, why: bytes) -> None:
+        self.transport.write(
+            b"HTTP/1.1 %d Refused\r\ncontent-type: text/plain\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%s"
+            % (status, len(why), why)
+        )
+        self.transport.close()

@@ -1,0 +1,76 @@
+"""Pairs of members with a room, and their devices, on a served application with two processes."""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from dev.stack.served import Served
+from tests.chat.devices import Device
+
+AT_ONCE = 20  # pairs made by one command
+
+
+@dataclass
+class Pair:
+    room: int
+    members: list[int]
+    tokens: list[str]
+
+
+@pytest.fixture(scope="session")
+def service(serve: Callable[..., Served]) -> Served:
+    served = serve("chat", workers=2, with_scheduler=False)
+    served.manage("load_catalogue")
+    return served
+
+
+@pytest.fixture(scope="session")
+def _pairs(service: Served) -> Iterator[Pair]:
+    def endless() -> Iterator[Pair]:
+        while True:
+            yield from make_pairs(service, AT_ONCE)
+
+    return endless()
+
+
+@pytest.fixture
+def pair(_pairs: Iterator[Pair]) -> Pair:
+    """Two members nobody else uses, in an open and empty room."""
+    return next(_pairs)
+
+
+@pytest.fixture
+def other_pair(_pairs: Iterator[Pair]) -> Pair:
+    return next(_pairs)
+
+
+@pytest.fixture
+def socket_url(service: Served) -> str:
+    return url_of(service)
+
+
+@pytest.fixture
+async def device(socket_url: str) -> AsyncIterator[Callable[..., Awaitable[Device]]]:
+    """`await device(token)`: a device of that member, identified, closed when the test ends."""
+    devices: list[Device] = []
+
+    async def connect(token: str, **options: Any) -> Device:
+        devices.append(await Device.identified(socket_url, token, **options))
+        return devices[-1]
+
+    yield connect
+    for each in devices:
+        await each.close()
+
+
+def make_pairs(served: Served, number: int, *, with_room: bool = True) -> list[Pair]:
+    code = f"from tests.chat.pairs import pairs; pairs({number}, with_room={with_room})"
+    lines = served.manage("shell", "-v", "0", "-c", code).strip().splitlines()
+    return [Pair(**each) for each in json.loads(lines[-1])]
+
+
+def url_of(served: Served) -> str:
+    return served.base_url.replace("http://", "ws://") + "/ws/v1/"

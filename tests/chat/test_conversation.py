@@ -1,0 +1,369 @@
+"""Two people talk: the socket's promises, seen by their devices, on two processes."""
+
+import asyncio
+
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from tests.chat.conftest import Pair
+from tests.chat.devices import Device
+
+
+async def test_ready_names_the_room_and_the_partner(device, pair: Pair):
+    ready = (await device(pair.tokens[0])).ready
+
+    assert ready["member"] == pair.members[0]
+    (room,) = ready["rooms"]
+    assert (room["room"], room["state"], room["last_seq"]) == (pair.room, "open", 0)
+    assert (room["my_read_seq"], room["partner_read_seq"]) == (0, 0)
+    assert room["partner"]["id"] == pair.members[1]
+    assert room["partner"]["gender"] == "MALE"
+
+
+async def test_a_message_is_acknowledged_and_shown_to_the_partner(device, pair: Pair):
+    a, b = await device(pair.tokens[0]), await device(pair.tokens[1])
+
+    ack = await a.sent(pair.room, "안녕하세요", client_id="first")
+    created = await b.expect("message.created")
+
+    assert ack == {
+        "type": "message.ack",
+        "room": pair.room,
+        "client_id": "first",
+        "seq": 1,
+        "id": f"{pair.room}-1",
+        "sent_at": created["sent_at"],
+    }
+    assert created == {
+        "type": "message.created",
+        "room": pair.room,
+        "seq": 1,
+        "id": f"{pair.room}-1",
+        "kind": "text",
+        "sender": pair.members[0],
+        "client_id": "first",
+        "text": "안녕하세요",
+        "sent_at": ack["sent_at"],
+    }
+
+
+async def test_every_other_device_of_both_members_sees_it_once(device, pair: Pair):
+    sender, *others = [await device(token) for token in pair.tokens * 2]
+
+    await sender.sent(pair.room, "one")
+    await sender.sent(pair.room, "two")
+
+    for other in others:
+        assert [frame["text"] for frame in await other.created(2)] == ["one", "two"]
+        assert await other.silent()
+    assert await sender.silent()
+
+
+async def test_resend_with_same_client_id_is_stored_once(device, pair: Pair):
+    a, b = await device(pair.tokens[0]), await device(pair.tokens[1])
+
+    first = await a.sent(pair.room, "once", client_id="same")
+    second = await a.sent(pair.room, "once", client_id="same")
+
+    assert second == first
+    assert [frame["seq"] for frame in await b.created(1)] == [1]
+    assert await b.silent()
+
+
+async def test_resend_at_the_same_time_from_two_devices_is_stored_once(device, pair: Pair):
+    devices = [await device(pair.tokens[0]) for _ in range(4)]
+    b = await device(pair.tokens[1])
+
+    for each in devices:
+        await each.send(pair.room, "once", client_id="same")
+    seqs = []
+    for each in devices:
+        seen = [await each.next() for _ in range(1)]
+        seqs += [frame["seq"] for frame in seen if frame["type"] in ("message.ack", "message.created")]
+
+    assert set(seqs) == {1}
+    assert [frame["seq"] for frame in await b.created(1)] == [1]
+    assert await b.silent()
+
+
+async def test_same_client_id_with_another_text_is_a_conflict(device, pair: Pair):
+    a = await device(pair.tokens[0])
+    await a.sent(pair.room, "one text", client_id="same")
+
+    await a.send(pair.room, "another text", client_id="same")
+
+    error = await a.expect("error")
+    assert (error["code"], error["ref"]) == ("conflict", "same")
+
+
+async def test_eight_devices_on_two_processes_agree_on_one_dense_order(device, pair: Pair):
+    number = 25
+    devices = [await device(token) for token in pair.tokens * 4]
+
+    async def talk(each: Device, name: int) -> None:
+        for turn in range(number):
+            await each.send(pair.room, f"{name}-{turn}", client_id=f"d{name}-{turn}")
+
+    await asyncio.gather(*(talk(each, name) for name, each in enumerate(devices)))
+    total = number * len(devices)
+
+    orders = []
+    for name, each in enumerate(devices):
+        frames = [await each.expect_entry() for _ in range(total)]
+        assert [frame["seq"] for frame in frames] == list(range(1, total + 1))
+        assert sum(frame["type"] == "message.ack" for frame in frames) == number
+        orders.append([frame["client_id"] for frame in frames])
+        own = [client_id for client_id in orders[-1] if client_id.startswith(f"d{name}-")]
+        assert own == [f"d{name}-{turn}" for turn in range(number)]
+    assert all(order == orders[0] for order in orders)
+
+
+async def test_resume_brings_what_was_missed_in_order_before_anything_live(device, pair: Pair):
+    a, b = await device(pair.tokens[0]), await device(pair.tokens[1])
+    for text in ("1", "2", "3"):
+        await a.sent(pair.room, text)
+    await b.created(3)
+    b.cut()
+    for number in range(4, 254):
+        await a.sent(pair.room, str(number))
+
+    b = await device(pair.tokens[1], resume={pair.room: 3})
+
+    assert [frame["text"] for frame in await b.created(250)] == [str(number) for number in range(4, 254)]
+    await a.sent(pair.room, "live")
+    assert (await b.expect("message.created"))["text"] == "live"
+
+
+async def test_own_messages_come_in_resume_as_well(device, pair: Pair):
+    a = await device(pair.tokens[0])
+    await a.send(pair.room, "was it stored?", client_id="unsure")
+    await a.expect("message.ack")
+    a.cut()
+
+    a = await device(pair.tokens[0], resume={pair.room: 0})
+
+    assert [frame["client_id"] for frame in await a.created(1)] == ["unsure"]
+
+
+async def test_resume_beyond_the_tail_is_not_lowered(device, pair: Pair):
+    a = await device(pair.tokens[0])
+    await a.sent(pair.room, "1")
+
+    b = await device(pair.tokens[1], resume={pair.room: 2})
+    await a.sent(pair.room, "2")
+    await a.sent(pair.room, "3")
+
+    assert [frame["seq"] for frame in await b.created(1)] == [3]
+    assert await b.silent()
+
+
+async def test_sync_brings_everything_after_a_seq(device, pair: Pair):
+    a, b = await device(pair.tokens[0]), await device(pair.tokens[1])
+    for text in ("1", "2", "3"):
+        await a.sent(pair.room, text)
+    await b.created(3)
+
+    await b.say({"type": "sync", "room": pair.room, "after": 1})
+
+    assert [frame["seq"] for frame in await b.created(2)] == [2, 3]
+
+
+async def test_the_partner_is_told_when_somebody_comes_online_and_goes(device, pair: Pair):
+    a = await device(pair.tokens[0])
+
+    b = await device(pair.tokens[1])
+    came = await a.expect_any("presence")
+    await b.close()
+    went = await a.expect_any("presence")
+
+    assert (came["member"], came["online"]) == (pair.members[1], True)
+    assert (went["member"], went["online"]) == (pair.members[1], False)
+
+
+async def test_a_read_position_is_told_to_both_members(device, pair: Pair):
+    a, b = await device(pair.tokens[0]), await device(pair.tokens[1])
+    await a.sent(pair.room, "read me")
+    await b.created(1)
+
+    await b.say({"type": "message.read", "room": pair.room, "seq": 1})
+
+    told = {"type": "message.read", "room": pair.room, "member": pair.members[1], "seq": 1}
+    assert await a.expect("message.read") == told
+    assert await b.expect("message.read") == told
+
+
+async def test_typing_is_told_to_the_partner_alone(device, pair: Pair):
+    a, b = await device(pair.tokens[0]), await device(pair.tokens[1])
+
+    await a.say({"type": "typing", "room": pair.room})
+
+    assert (await b.expect("typing"))["member"] == pair.members[0]
+    assert await a.silent()
+
+
+async def test_leaving_closes_the_room_for_both_and_nothing_can_be_sent(device, pair: Pair):
+    a, b = await device(pair.tokens[0]), await device(pair.tokens[1])
+    await a.sent(pair.room, "bye")
+    await b.created(1)
+
+    await a.say({"type": "room.leave", "room": pair.room})
+
+    closed = {"type": "room.closed", "room": pair.room, "seq": 2, "reason": "left", "by": pair.members[0]}
+    assert await a.expect("room.closed") == closed
+    assert await b.expect("room.closed") == closed
+    await b.send(pair.room, "too late", client_id="late")
+    error = await b.expect("error")
+    assert (error["code"], error["ref"]) == ("room_closed", "late")
+
+
+async def test_a_repeat_is_acknowledged_also_after_the_room_has_closed(device, pair: Pair):
+    a = await device(pair.tokens[0])
+    first = await a.sent(pair.room, "in time", client_id="same")
+    await a.say({"type": "room.leave", "room": pair.room})
+    await a.expect("room.closed")
+
+    a = await device(pair.tokens[0], resume={pair.room: 2})
+
+    assert await a.sent(pair.room, "in time", client_id="same") == first
+
+
+async def test_a_closed_room_is_not_in_ready_unless_it_is_resumed(device, pair: Pair):
+    a = await device(pair.tokens[0])
+    await a.say({"type": "room.leave", "room": pair.room})
+    await a.expect("room.closed")
+
+    later = await device(pair.tokens[1])
+    resumed = await device(pair.tokens[1], resume={pair.room: 0})
+
+    assert later.ready["rooms"] == []
+    assert [room["state"] for room in resumed.ready["rooms"]] == ["closed"]
+    assert (await resumed.expect("room.closed"))["reason"] == "left"
+
+
+async def test_somebody_elses_room_does_not_exist(device, pair: Pair, other_pair: Pair):
+    stranger = await device(other_pair.tokens[0], resume={pair.room: 0})
+    nowhere = 4_503_599_627_370_001
+
+    answers = []
+    for room in (pair.room, nowhere):
+        await stranger.send(room, "hello?", client_id="x")
+        answers.append(await stranger.expect("error"))
+
+    assert [room["room"] for room in stranger.ready["rooms"]] == [other_pair.room]
+    assert answers[0] == answers[1]
+    assert answers[0]["code"] == "not_a_member"
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [("", "empty"), (" \n\t ", "empty"), ("x" * 1001, "too_long"), ("가" * 1001, "too_long")],
+)
+async def test_a_text_that_cannot_be_sent_says_why(device, pair: Pair, text: str, code: str):
+    a = await device(pair.tokens[0])
+
+    await a.send(pair.room, text, client_id="bad")
+
+    error = await a.expect("error")
+    assert (error["code"], error["ref"]) == (code, "bad")
+    assert (await a.sent(pair.room, "good"))["seq"] == 1
+
+
+async def test_length_is_counted_after_normalisation(device, pair: Pair):
+    a, b = await device(pair.tokens[0]), await device(pair.tokens[1])
+    decomposed = "\u1112\u1161\u11ab" * 1000  # 한, three code points each
+
+    await a.sent(pair.room, decomposed)
+
+    assert (await b.created(1))[0]["text"] == "한" * 1000
+
+
+@pytest.mark.parametrize(
+    ("frame", "code", "ref"),
+    [
+        ('{"type": "message.send", "room": 1, "client_id": "no spaces!", "text": "x"}', "invalid", "no spaces!"),
+        ('{"type": "message.send", "room": 18446744073709551616, "client_id": "big", "text": "x"}', "invalid", "big"),
+        ('{"type": "message.send", "room": -1, "client_id": "minus", "text": "x"}', "invalid", "minus"),
+        ('{"type": "message.send", "client_id": "no-room", "text": "x"}', "invalid", "no-room"),
+        ('{"type": "sync", "room": 1, "after": "3"}', "invalid", "sync"),
+        ('{"type": "dance"}', "unknown_type", "dance"),
+        ('{"no": "type"}', "unknown_type", ""),
+        ("[]", "invalid", ""),
+        ('{"type": "identify", "token": "again"}', "invalid", "identify"),
+    ],
+)
+async def test_a_frame_that_is_wrong_gets_an_error_and_the_connection_lives_on(
+    device, pair: Pair, frame: str, code: str, ref: str
+):
+    a = await device(pair.tokens[0])
+
+    await a.say(frame)
+
+    error = await a.expect("error")
+    assert (error["code"], error["ref"]) == (code, ref)
+    assert await a.silent()
+
+
+async def test_unknown_fields_are_ignored(device, pair: Pair):
+    a = await device(pair.tokens[0])
+
+    await a.say({"type": "message.send", "room": pair.room, "client_id": "c", "text": "hi", "colour": "green"})
+
+    assert (await a.expect("message.ack"))["seq"] == 1
+
+
+async def test_a_bad_token_closes_with_4501(socket_url: str):
+    device = await Device.connected(socket_url)
+
+    await device.say({"type": "identify", "token": "not a token"})
+
+    assert await device.closed_with() == 4501
+
+
+async def test_nothing_is_answered_before_identify(socket_url: str, pair: Pair):
+    device = await Device.connected(socket_url)
+
+    await device.send(pair.room, "hello")
+
+    assert (await device.expect("error"))["code"] == "invalid"
+    assert (await device.identify(pair.tokens[0]))["member"] == pair.members[0]
+
+
+async def test_what_is_not_json_closes_with_4500(device, pair: Pair):
+    a = await device(pair.tokens[0])
+    await a.say("{")
+
+    assert await a.closed_with() == 4500
+
+
+async def test_a_frame_over_16_kib_closes_with_4513(device, pair: Pair):
+    a = await device(pair.tokens[0])
+    await a.say("x" * (16 * 1024 + 1))
+
+    assert await a.closed_with() == 4513
+
+
+async def test_a_sixth_device_replaces_the_oldest(service, serve, socket_url: str, pair: Pair):
+    devices = [await Device.identified(socket_url, pair.tokens[0]) for _ in range(11)]
+
+    closed = [await device.closed_with() for device in devices[:1]]
+
+    assert closed == [4509]
+    for device in devices:
+        await device.close()
+
+
+async def test_another_pages_origin_is_refused(socket_url: str):
+    with pytest.raises(InvalidStatus) as refused:
+        await Device.connected(socket_url, origin="https://evil.example")
+
+    assert refused.value.response.status_code == 403
+
+
+async def test_fragments_and_pings_are_understood(device, pair: Pair):
+    a = await device(pair.tokens[0])
+    frame = f'{{"type": "message.send", "room": {pair.room}, "client_id": "parts", "text": "조각"}}'
+
+    await a.say_in_parts(frame[:20], frame[20:50], frame[50:])
+    await a.pinged()
+
+    assert (await a.expect("message.ack"))["client_id"] == "parts"
