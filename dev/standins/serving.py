@@ -1,0 +1,38 @@
+"""A stand-in behind HTTP, in threads."""
+
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qsl, urlsplit
+
+from dev.standins.kakao import Answer, Request
+
+
+def server(port: int, answer: Callable[[Request], Answer]) -> ThreadingHTTPServer:
+    """Bound to 127.0.0.1; the caller runs `serve_forever` and closes it."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        timeout = 30  # seconds an idle connection is kept
+
+        def do_GET(self) -> None:
+            self.reply(b"")
+
+        def do_POST(self) -> None:
+            self.reply(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
+
+        def reply(self, body: bytes) -> None:
+            url = urlsplit(self.path)
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            query, form = dict(parse_qsl(url.query)), dict(parse_qsl(body.decode(errors="replace")))
+            result = answer(Request(path=url.path, query=query, form=form, headers=headers))
+            content = result.body.encode()
+            self.send_response(result.status)
+            for name, value in {**result.headers, "Content-Length": str(len(content))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Nothing: request lines carry codes and names."""
+
+    return ThreadingHTTPServer(("127.0.0.1", port), Handler)
