@@ -6,15 +6,18 @@ only wakes the drainer; it carries no promise.
 """
 
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any
 
 import redis
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from core.ledger.models import Outbox
 
@@ -24,10 +27,14 @@ Handler = Callable[[dict[str, Any]], None]
 HANDLERS: dict[str, Handler] = {}
 # A handler that fails is tried again after 1, 2, 4 … seconds, at most this many.
 LONGEST_DELAY_S = 60
+# Rows of one transaction: their handlers' writes become visible together, so they are few and end soon.
+BATCH = 50
+BATCH_S = 1.0
+REDIS_ANSWERS_WITHIN_S = 0.5
 
 
 def pays(kind: str) -> Callable[[Handler], Handler]:
-    """Register the one handler of a kind; called from an app's `ready`."""
+    """Register the one handler of a kind; its module is imported by an app's `ready`."""
 
     def register(handler: Handler) -> Handler:
         HANDLERS[kind] = handler
@@ -38,59 +45,130 @@ def pays(kind: str) -> Callable[[Handler], Handler]:
 
 def owe(kind: str, payload: dict[str, Any], *, lane: str) -> None:
     """Note what is owed. The caller holds the transaction that makes it true; `lane` orders it among its like."""
+    owe_all(kind, [(lane, payload)])
+
+
+def owe_all(kind: str, payloads: Iterable[tuple[str, dict[str, Any]]]) -> None:
+    """`owe` for many (lane, payload) at once."""
     if not connection.in_atomic_block:
-        raise RuntimeError(f"owe({kind!r}) outside of a transaction promises nothing")
-    Outbox.objects.create(kind=kind, lane=lane, payload=payload, due_at=timezone.now())
-    transaction.on_commit(wake)
+        raise RuntimeError(f"owing {kind!r} outside of a transaction promises nothing")
+    now = timezone.now()
+    Outbox.objects.bulk_create(
+        (Outbox(kind=kind, lane=lane, payload=payload, due_at=now) for lane, payload in payloads), batch_size=1000
+    )
+    if not any(registered[1] is wake for registered in connection.run_on_commit):
+        transaction.on_commit(wake)
 
 
-def wake() -> None:
-    """Tell the drainer that something is due. Best effort: it looks by itself once a second."""
+def drain(*, limit: int = 1000) -> int:
+    """Pay what is due, oldest first; how many rows were tried. Safe in several processes at once."""
+    tried = 0
+    while tried < limit and _due().exists():
+        batch = _pay_batch(min(BATCH, limit - tried))
+        if not batch:
+            break  # others are at it
+        tried += batch
+    return tried
+
+
+def drain_all(*, within_s: float) -> bool:
+    """Drain until nothing is due, waiting for other processes' rows too; False if that took longer.
+
+    For commands that promise an effect when they return. What failed is due later, so it is not waited for.
+    """
+    deadline = time.monotonic() + within_s
+    while _due().exists():
+        if time.monotonic() > deadline:
+            return False
+        if not drain():
+            time.sleep(0.05)
+    return True
+
+
+def _due() -> QuerySet[Outbox]:
+    """Rows to pay now: of a kind this version knows (two versions may run at once), first in their lane."""
+    earlier = Outbox.objects.filter(lane=OuterRef("lane"), id__lt=OuterRef("id"))
+    return (
+        Outbox.objects.filter(kind__in=HANDLERS, due_at__lte=timezone.now())
+        .filter(~Exists(earlier))
+        .order_by("due_at", "id")
+    )
+
+
+def _pay_batch(size: int) -> int:
+    """Claim, pay and delete rows in one transaction: whoever dies in between leaves them claimed by nobody.
+
+    A row that fails takes only its own writes back. How many rows were tried.
+    """
+    with transaction.atomic():
+        rows = list(_due().select_for_update(skip_locked=True)[:size])
+        paid: list[int] = []
+        tried = 0
+        deadline = time.monotonic() + BATCH_S
+        for row in rows:
+            if _pay(row):
+                paid.append(row.pk)
+            tried += 1
+            if time.monotonic() > deadline:
+                break
+        Outbox.objects.filter(pk__in=paid).delete()
+    return tried
+
+
+def _pay(row: Outbox) -> bool:
     try:
-        with redis.Redis.from_url(settings.REDIS_URL, socket_timeout=0.5, socket_connect_timeout=0.5) as client:
+        with transaction.atomic():
+            HANDLERS[row.kind](row.payload)
+    except Exception as error:  # top of a task: whatever it was, the row stays and the others go on
+        logger.exception("outbox %s of %s failed", row.kind, row.lane)
+        row.attempts += 1
+        row.last_error = type(error).__name__
+        row.due_at = timezone.now() + timedelta(seconds=min(2 ** (row.attempts - 1), LONGEST_DELAY_S))
+        row.save(update_fields=["attempts", "last_error", "due_at"])
+        return False
+    return True
+
+
+# --- waking the drainer, best effort: it looks by itself once a second
+def wake() -> None:
+    try:
+        with _redis() as client:
             client.publish(wake_channel(), b"")
     except redis.RedisError:
         logger.info("Redis is away: the outbox is looked at within a second anyway")
+
+
+class WakeUps:
+    """The drainer's end: `wait` returns when woken, at the latest after its time. Not to be shared by threads."""
+
+    def __init__(self) -> None:
+        self._redis = _redis()
+        self._pubsub: redis.client.PubSub | None = None
+
+    def wait(self, seconds: float) -> None:
+        """Redis away: waits the whole time, and subscribes again at the next call."""
+        until = time.monotonic() + seconds
+        try:
+            if self._pubsub is None:
+                self._pubsub = self._redis.pubsub(ignore_subscribe_messages=True)
+                self._pubsub.subscribe(wake_channel())
+            while (left := until - time.monotonic()) > 0:
+                if self._pubsub.get_message(timeout=left) is not None:
+                    break
+        except (redis.RedisError, OSError):
+            self._pubsub = None
+            time.sleep(max(0.0, until - time.monotonic()))
 
 
 def wake_channel() -> str:
     return f"{settings.REDIS_PREFIX}:outbox"
 
 
-def drain(*, limit: int = 1000) -> int:
-    """Pay what is due, oldest first; the number of rows paid. Safe in several processes at once."""
-    paid = 0
-    while paid < limit and _pay_one():
-        paid += 1
-    return paid
-
-
-def _pay_one() -> bool:
-    """Claim, pay and delete one row in one transaction: whoever dies in between leaves it claimed by nobody.
-
-    Kinds this version does not know are left alone (two versions may run at once). A row waits for the earlier ones of
-    its lane.
-    """
-    with transaction.atomic():
-        earlier = Outbox.objects.filter(lane=OuterRef("lane"), id__lt=OuterRef("id"))
-        row = (
-            Outbox.objects.select_for_update(skip_locked=True)
-            .filter(kind__in=HANDLERS, due_at__lte=timezone.now())
-            .filter(~Exists(earlier))
-            .order_by("id")
-            .first()
-        )
-        if row is None:
-            return False
-        try:
-            with transaction.atomic():
-                HANDLERS[row.kind](row.payload)
-        except Exception as error:  # top of a task: whatever it was, the row stays and the others go on
-            logger.exception("outbox %s of %s failed", row.kind, row.lane)
-            row.attempts += 1
-            row.last_error = type(error).__name__
-            row.due_at = timezone.now() + timedelta(seconds=min(2 ** (row.attempts - 1), LONGEST_DELAY_S))
-            row.save(update_fields=["attempts", "last_error", "due_at"])
-        else:
-            row.delete()
-        return True
+def _redis() -> redis.Redis:
+    return redis.Redis.from_url(
+        settings.REDIS_URL,
+        socket_timeout=REDIS_ANSWERS_WITHIN_S,
+        socket_connect_timeout=REDIS_ANSWERS_WITHIN_S,
+        retry=Retry(NoBackoff(), 0),
+        protocol=2,
+    )
