@@ -130,6 +130,7 @@ export class Room {
     this.closesAt = new Date(room.closes_at);
     this.partner = { ...this.partner, ...room.partner };
     this.closedReason = room.closed_reason || this.closedReason;
+    this.closedBy ??= room.closed_by ?? null;
     this.partnerReadSeq = Math.max(this.partnerReadSeq, room.partner_read_seq);
     if (room.my_read_seq > this.myReadSeq) this.#raiseRead(this.#me(), room.my_read_seq);
     if (this.lastSeq === null) this.#openWindowAt(room.last_seq);

@@ -1,6 +1,7 @@
 // One message in the log. Made once; when it changes, only what changed is touched, so that it is not read out again.
 
 import { el, icon } from "../dom.js";
+import { face } from "../person.js";
 import { clockTime } from "../time.js";
 import { copyIcon } from "./copy-icon.js";
 import { LOOK } from "./rows.js";
@@ -27,7 +28,7 @@ export class Bubble {
     const large = isLargeEmoji(message.text);
     this.said = el("p", { class: large ? "bub big" : "bub", dir: "auto" }, saidNodes(message.text));
     this.element = el("li", {},
-      message.mine ? null : face(nickname),
+      message.mine ? null : face(nickname, { size: "s" }),
       el("span", { class: "vh" }, message.mine ? t("talk.i-say") : t("talk.says", { nickname })),
       this.said,
     );
@@ -82,8 +83,4 @@ export class Bubble {
     this.#why = key ? el("p", { class: "why" }, this.#t(key)) : null;
     if (this.#why) this.element.append(this.#why);
   }
-}
-
-export function face(nickname, { size = "s", children = [] } = {}) {
-  return el("span", { class: `face ${size}`, "aria-hidden": "true" }, [...nickname][0] ?? "", children);
 }

@@ -1,8 +1,9 @@
 // The head of the room: who is here, how much time is left, the menu. Twelve lamps hang below it and go out as time passes.
 
 import { el, icon } from "../dom.js";
+import { face } from "../person.js";
+import { lampsInARoom } from "../scene.js";
 import { clockTime } from "../time.js";
-import { face } from "./bubble.js";
 import { Menu } from "./menu.js";
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -17,12 +18,14 @@ export class Head {
   #t;
   #name = el("h1", { id: "room-name", tabindex: "-1" });
   #presence = el("p");
-  #dot = el("i", { class: "on" });
   #face = el("span");
+  #drawnFace = "";
+  #clock;
   #pill = el("span", { class: "left-pill" });
 
   constructor({ t, onBack, onLeave }) {
     this.#t = t;
+    this.#clock = icon("clock", { small: true, label: t("talk.time-left") });
     this.menu = new Menu({ label: t("talk.menu"), items: [{ label: t("talk.leave"), symbol: "leave", danger: true, choose: onLeave }] });
     const back = el("a", { class: "icon-btn back", href: "#/", "aria-label": t("talk.back"), on: { click: (event) => { event.preventDefault(); onBack(); } } }, icon("back"));
     this.element = el("header", { class: "room-head" }, back, this.#face, el("div", { class: "grow" }, this.#name, this.#presence), this.#pill, this.menu.button);
@@ -34,19 +37,22 @@ export class Head {
 
   draw({ room, partner, now }) {
     const closed = room.state === "closed";
-    if (this.#name.textContent !== partner.nickname) {
-      this.#name.textContent = partner.nickname;
-      const drawn = face(partner.nickname, { children: this.#dot });
-      this.#face.replaceWith(drawn);
-      this.#face = drawn;
-    }
-    const online = partner.online && !closed;
-    this.#dot.hidden = !online;
+    const online = Boolean(partner.online) && !closed;
+    this.#drawFace(partner.nickname, online);
     this.#presence.className = online ? "here" : "";
     this.#presence.textContent = this.#presenceText({ room, partner, closed });
     this.menu.button.hidden = closed || room.state === null;
     if (closed) this.menu.close();
     this.#drawTime(room, now);
+  }
+
+  #drawFace(nickname, online) {
+    if (this.#drawnFace === nickname + online) return;
+    this.#drawnFace = nickname + online;
+    this.#name.textContent = nickname;
+    const drawn = face(nickname, { size: "s", online });
+    this.#face.replaceWith(drawn);
+    this.#face = drawn;
   }
 
   #presenceText({ room, partner, closed }) {
@@ -59,11 +65,10 @@ export class Head {
 
   #drawTime(room, now) {
     const leftMs = room.closesAt && room.state !== "closed" ? Math.max(0, room.closesAt - now) : 0;
-    const total = room.closesAt - room.opensAt;
-    lightUp(this.lamps, room.state === "closed" || !room.closesAt ? 0 : Math.min(LAMPS, Math.ceil((LAMPS * leftMs) / total)));
+    lightUp(this.lamps, leftMs === 0 ? 0 : lampsInARoom(leftMs, room.closesAt - room.opensAt));
     this.#pill.hidden = room.state === "closed" || !room.closesAt;
     this.#pill.classList.toggle("soon", leftMs <= SOON_MS);
-    this.#pill.replaceChildren(icon("clock", { small: true, label: this.#t("talk.time-left") }), ...this.#timeLeft(leftMs));
+    this.#pill.replaceChildren(this.#clock, ...this.#timeLeft(leftMs));
   }
 
   #timeLeft(leftMs) {

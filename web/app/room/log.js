@@ -2,10 +2,12 @@
 // while older pages come in on top it is silent.
 
 import { el, icon } from "../dom.js";
+import { aboutLine, face, keywordChips } from "../person.js";
 import { clockTime } from "../time.js";
-import { Bubble, face } from "./bubble.js";
+import { Bubble } from "./bubble.js";
 import { fit } from "./fit.js";
 import { ROW } from "./rows.js";
+import { startersFor } from "./starters.js";
 import { calendarDay, dayIn } from "./words.js";
 
 const AT_END_PX = 100;
@@ -27,7 +29,7 @@ export class Log {
   #width = 0;
   #liveAgain;
 
-  /** `parts`: partner() and lists() for what the rows say, deeds of the bubbles, pickStarter(text), olderAgain(), onNearTop(), onSeen(). */
+  /** `parts`: partner() and catalogue() for what the rows say (the catalogue may be null), deeds of the bubbles, pickStarter(text), olderAgain(), onNearTop(), onSeen(). */
   constructor({ t, parts }) {
     this.#t = t;
     this.#parts = parts;
@@ -136,15 +138,13 @@ export class Log {
   }
 
   #introRow() {
-    const { nickname, department, birth_year: year, keywords = [] } = this.#parts.partner();
-    const { departmentName, keyword } = this.#parts.lists();
-    const about = [departmentName(department), year && this.#t("talk.born", { year, yy: String(year).slice(2) })].filter(Boolean).join(" · ");
-    const chips = keywords.map((id) => keyword(id)).filter(Boolean).map(({ name, emoji }) => el("li", { class: "chip" }, el("span", { "aria-hidden": "true" }, emoji), el("span", {}, name)));
+    const partner = this.#parts.partner();
+    const catalogue = this.#parts.catalogue();
+    const known = catalogue !== null && partner.birth_year;      // nothing of somebody who has withdrawn
     return el("li", { class: "intro" },
-      face(nickname, { size: "l" }),
-      el("b", {}, nickname),
-      about && el("span", { class: "dim" }, about),
-      chips.length > 0 && el("ul", { class: "chips", "aria-label": this.#t("talk.keywords") }, chips),
+      face(partner.nickname, { size: "l" }),
+      el("b", {}, partner.nickname),
+      known && [el("span", { class: "dim" }, aboutLine(catalogue, partner)), keywordChips(catalogue, partner.keywords)],
     );
   }
 
@@ -155,13 +155,15 @@ export class Log {
   }
 
   #closedText({ reason, by, at }, room) {
-    if (reason === "left") return by !== null && by !== room.partner.id ? this.#t("talk.i-left") : this.#t("talk.they-left", { nickname: this.#parts.partner().nickname });
+    if (reason === "left" && by !== null) return by === room.partner.id ? this.#t("talk.they-left", { nickname: this.#parts.partner().nickname }) : this.#t("talk.i-left");
     const closedAt = reason === "time" ? room.closesAt : at;
     return closedAt ? this.#t("talk.closed-at", { time: clockTime(closedAt) }) : this.#t("talk.closed");
   }
 
   #startersRow() {
-    const starters = this.#parts.lists().starters(this.#parts.partner());
+    const partner = this.#parts.partner();
+    const catalogue = this.#parts.catalogue();
+    const starters = catalogue && partner.keywords ? startersFor(partner, catalogue) : [];
     if (starters.length === 0) return el("li", { hidden: true });
     return el("li", {}, el("div", { class: "ice" },
       el("p", {}, this.#t("talk.starters")),
@@ -171,7 +173,7 @@ export class Log {
 
   #typingRow() {
     const { nickname } = this.#parts.partner();
-    return el("li", { class: "msg typing" }, face(nickname), el("p", { class: "bub" }, el("span", { class: "vh" }, this.#t("talk.typing", { nickname })), el("i"), el("i"), el("i")));
+    return el("li", { class: "msg typing" }, face(nickname, { size: "s" }), el("p", { class: "bub" }, el("span", { class: "vh" }, this.#t("talk.typing", { nickname })), el("i"), el("i"), el("i")));
   }
 
   /** The catalogue or the partner became known: what was drawn without them is drawn again. */

@@ -4,7 +4,6 @@ const hoursLeft = ({ hours }) => `The room closes for both of you and cannot be 
 const minutesLeft = ({ minutes }) => `The room closes for both of you and cannot be opened again. There ${minutes === 1 ? "is still 1 minute" : `are still ${minutes} minutes`} left.`;
 
 const ko = {
-  "talk.title": "{nickname}님과의 방",
   "talk.back": "메인으로 돌아가기",
   "talk.online": "지금 접속 중",
   "talk.not-here-yet": "아직 안 들어왔어요",
@@ -18,8 +17,6 @@ const ko = {
   "talk.menu": "대화방 메뉴",
   "talk.leave": "방 나가기",
 
-  "talk.born": "{yy}년생",
-  "talk.keywords": "키워드",
   "talk.opened": "{opens}에 방이 열렸어요. {closes}까지 이야기할 수 있어요.",
   "talk.tomorrow-at": "내일 {time}",
   "talk.starters": "첫마디가 어렵다면, 하나 눌러 시작해 보세요.",
@@ -79,7 +76,6 @@ const ko = {
 };
 
 const en = {
-  "talk.title": "Room with {nickname}",
   "talk.back": "Back to the main page",
   "talk.online": "Online now",
   "talk.not-here-yet": "Not here yet",
@@ -93,8 +89,6 @@ const en = {
   "talk.menu": "Room menu",
   "talk.leave": "Leave the room",
 
-  "talk.born": "born {year}",
-  "talk.keywords": "Keywords",
   "talk.opened": "The room opened at {opens}. You can talk until {closes}.",
   "talk.tomorrow-at": "{time} tomorrow",
   "talk.starters": "Hard to begin? Tap one to start writing.",
@@ -154,4 +148,3 @@ const en = {
 };
 
 export default { ko, en };
-export { ko, en };

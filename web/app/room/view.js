@@ -1,10 +1,10 @@
 // The room: wires the model of the client to the parts of the page. The parts know nothing of each other.
 
 import { ROOM, STATUS } from "../../client/index.js";
+import { Catalogue } from "../catalogue.js";
 import { ask } from "../dialog.js";
 import { el } from "../dom.js";
 import { clockTime } from "../time.js";
-import { lists } from "./about.js";
 import { Composer } from "./composer.js";
 import { endedFoot } from "./foot.js";
 import { Head, SOON_MS, untilNextMinuteMs } from "./head.js";
@@ -38,7 +38,7 @@ class RoomView {
   #foot = el("div", { class: "foot" });
   #marks;
   #keyboard = new Keyboard();
-  #lists = lists(null);
+  #catalogue;
   #older = null;                // "loading" | "failed" | null
   #readLine = null;             // {after, until}: what had been read, and what there was, when the room was entered
   #lostAt = null;
@@ -58,6 +58,7 @@ class RoomView {
     this.#t = t;
     this.#onBack = onBack;
     this.#announce = announce;
+    this.#catalogue = new Catalogue(client);
     this.#draft = draftOf(room.id);
     this.#head = new Head({ t, onBack, onLeave: () => this.#leaveRoom() });
     this.#strip = new Strip({ t, onButton: (name) => this.#useStrip(name) });
@@ -138,7 +139,7 @@ class RoomView {
 
   async #loadNames() {
     try {
-      this.#lists = lists(await this.#client.catalogue());
+      await this.#catalogue.load();
     } catch {
       return;                   // names and starters are missing, the talk is not
     }
@@ -179,7 +180,7 @@ class RoomView {
     const ended = this.#room.state === ROOM.CLOSED;
     if (ended === this.#foot.classList.contains("ended")) return;
     this.#foot.classList.toggle("ended", ended);
-    const leftByThem = this.#room.closedReason === "left" && (this.#room.closedBy === null || this.#room.closedBy === this.#room.partner?.id);
+    const leftByThem = this.#room.closedReason === "left" && this.#room.closedBy === this.#room.partner?.id;
     const content = ended ? endedFoot({ t: this.#t, leftByThem, draft: this.#composer.text, onBack: this.#onBack }) : this.#composer.element;
     const hadFocus = this.#foot.contains(document.activeElement);
     this.#foot.replaceChildren(this.#log.jump, content);
@@ -256,7 +257,7 @@ class RoomView {
   #logParts() {
     return {
       partner: () => this.#partner,
-      lists: () => this.#lists,
+      catalogue: () => (this.#catalogue.isLoaded ? this.#catalogue : null),
       pickStarter: (text) => this.#composer.fill(text),
       olderAgain: () => this.#loadOlder(),
       onNearTop: () => { if (this.#shown && this.#older === null && this.#room.hasOlder) this.#loadOlder(); },
