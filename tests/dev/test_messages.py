@@ -1,3 +1,4 @@
+import ast
 import gettext
 import shutil
 import subprocess
@@ -6,6 +7,13 @@ from pathlib import Path
 import pytest
 
 from dev.messages import LOCALES, catalogue, compile_all
+from dev.stack.process import CLONE
+
+STOREYS = ["accounts", "chat", "config", "core", "dev", "mainpage"]
+TRANSLATORS = {
+    *("_", "gettext", "gettext_lazy", "gettext_noop"),
+    *("ngettext", "ngettext_lazy", "pgettext", "pgettext_lazy", "npgettext"),
+}
 
 HEADER = (
     'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=UTF-8\\n"\n"Plural-Forms: nplurals=1; plural=0;\\n"\n\n'
@@ -89,3 +97,25 @@ def test_our_catalogues_are_compiled_as_gettext_does(source: Path, tmp_path: Pat
     assert {text: theirs.gettext(text) for text in ours if "\x00" not in text} == {
         text: translated for text, translated in ours.items() if "\x00" not in text
     }
+
+
+def test_every_text_in_the_code_has_its_korean() -> None:
+    korean = {key.partition("\x00")[0] for key in catalogue(LOCALES / "ko" / "LC_MESSAGES" / "django.po")}
+
+    sources = [source for storey in STOREYS for source in (CLONE / storey).rglob("*.py")]
+    missing = {
+        (str(source.relative_to(CLONE)), text) for source in sources for text in texts(source) if text not in korean
+    }
+
+    assert missing == set()
+
+
+def texts(source: Path) -> list[str]:
+    """Keys of the literal texts that a module gives to gettext: the context, if any, before the message."""
+    return [
+        "\x04".join(literals[:2] if "pgettext" in name else literals[:1])
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and (name := getattr(node.func, "id", getattr(node.func, "attr", ""))) in TRANSLATORS
+        and (literals := [argument.value for argument in node.args if isinstance(argument, ast.Constant)])
+    ]
