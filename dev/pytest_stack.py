@@ -124,9 +124,7 @@ def serve(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory)
         running.callback(served.stop)
         applications.append(served)
         if is_new:
-            served.manage("migrate", "--no-input")
-            served.manage("ensure_indexes")
-            served.manage("seed_demo")
+            served.prepare()
         served.start()
         return served
 

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values
 
 from dev import messages
-from dev.stack.application import Application, Standin, manage, scheduler
+from dev.stack.application import Application, Standin, prepare, scheduler
 from dev.stack.mongod import Mongod
 from dev.stack.ports import free_port, is_free
 from dev.stack.process import CLONE, Process, StackError, described
@@ -142,9 +142,10 @@ class LocalRun:
 
     def prepare_data(self) -> None:
         self.step("Translations", compile_translations)
-        self.manage("Database", "migrate", "--no-input")
-        self.manage("Indexes", "ensure_indexes")
-        self.manage("Demo members", "seed_demo")
+        preparation = prepare("seed_demo", log=self.log("prepare"), environ=self.environ)
+        self.children.append(preparation)
+        self.step("Tables, members", preparation.run)
+        self.children.remove(preparation)
 
     def start_service(self) -> None:
         self.start("Scheduler", scheduler(self.log("scheduler"), environ=self.environ))
@@ -169,12 +170,6 @@ class LocalRun:
     def start(self, title: str, child: Process) -> None:
         self.children.append(child)
         self.step(title, child.start)
-
-    def manage(self, title: str, *arguments: str) -> None:
-        command = manage(*arguments, log=self.log("setup"), environ=self.environ)
-        self.children.append(command)
-        self.step(title, command.run)
-        self.children.remove(command)
 
     def step(self, title: str, do: Callable[[], object]) -> None:
         print(f"  {title:<16}", end="", flush=True)

@@ -26,10 +26,11 @@ class Application(Server):
         self.grace_seconds = GRACE_SECONDS + 5
         self.command = [
             *(sys.executable, "-m", "gunicorn"),
-            *("--config", "python:dev.stack.gunicorn_leash"),
+            *("--config", "python:dev.stack.gunicorn_conf"),
             *("--worker-class", "config.worker.Worker"),
             *("--workers", str(workers)),
             *("--bind", f"127.0.0.1:{port}"),
+            "--no-control-socket",  # its path is one for all gunicorns of a user
             *("--graceful-timeout", str(GRACE_SECONDS)),
             "config.asgi:application",
         ]
@@ -69,6 +70,11 @@ class Standin(Server):
 
 def scheduler(log: Path, *, environ: Mapping[str, str]) -> Process:
     return manage("run_scheduler", log=log, environ=environ)
+
+
+def prepare(command: str, *, log: Path, environ: Mapping[str, str]) -> Process:
+    """Tables, indexes, then a command that fills them (dev/prepare.py), for the caller to run."""
+    return Process("preparing the data", [sys.executable, "-m", "dev.prepare", command], log=log, environ=environ)
 
 
 def manage(*arguments: str, log: Path, environ: Mapping[str, str]) -> Process:

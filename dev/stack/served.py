@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from dev.stack.application import WORKERS, Application, Standin, manage, scheduler
+from dev.stack.application import WORKERS, Application, Standin, manage, prepare, scheduler
 from dev.stack.ports import free_port
 from dev.stack.process import Process
 
@@ -33,6 +33,10 @@ class Served:
         self.processes: list[Process] = [self.standin, self.application]
         if with_scheduler:
             self.processes.insert(1, self.scheduler)
+
+    def prepare(self) -> None:
+        """Brings new data up to date: tables, indexes and the catalogue, but no members."""
+        prepare("load_catalogue", log=self.directory / "prepare.log", environ=self.environ).run()
 
     def start(self) -> None:
         for process in self.processes:
