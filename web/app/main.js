@@ -18,6 +18,7 @@ import {
   draft, forgetMember, rememberLanguageChoice, rememberReturn, rememberSignedIn, takeLanguageChoice, takeReturn, wasSignedIn,
 } from "./storage.js";
 import { addTexts, language, setLanguage, t } from "./strings.js";
+import { addUnread, setUnread } from "./title.js";
 
 const UNAVAILABLE = 503;
 
@@ -41,6 +42,7 @@ async function boot() {
   nameSkipLink();
   router.start();
   client.on("signed-out", onSignedOut);
+  client.on("message", ({ mine }) => { if (!mine) addUnread(); });      // the main page, where it is shown, counts exactly
   const local = isLocalRun(API_BASE);
   if (answer) await comeBackFromKakao(answer);
   else await restore();
@@ -100,13 +102,14 @@ async function startSignIn() {
 }
 
 function onSignedOut({ reason, until }) {
+  setUnread(0);
   if (reason === SIGNED_OUT.SELF) {
     forgetMember();
     signIn = SIGN_IN.PLAIN;
     insteadOf = null;
     history.replaceState(null, "", "#/sign-in");
   } else if (reason === SIGNED_OUT.SUSPENDED) {
-    insteadOf = () => suspendedPage({ until });
+    insteadOf = () => suspendedPage({ until, toSignIn });
   } else {
     insteadOf = () => elsewherePage({ start: startSignIn, onFailure: fail });
   }
@@ -204,6 +207,11 @@ async function again() {
   router.refresh();
 }
 
+function toSignIn() {
+  insteadOf = null;
+  router.refresh();
+}
+
 // ── language
 
 /** By the member's hand, on the sign-in page or in the settings. */
@@ -211,10 +219,16 @@ async function switchLanguage(chosen) {
   setLanguage(chosen);
   if (!client.auth.member) rememberLanguageChoice(chosen);
   nameSkipLink();
-  catalogue.forget();
+  await nameLists();
   router.refresh();
   document.getElementById(`language-${chosen}`)?.focus();
   await tellLanguage(chosen);
+}
+
+/** The lists are named in the chosen language; without an answer the page asks again itself. */
+async function nameLists() {
+  catalogue.forget();
+  if (client.auth.member) await catalogue.load().catch(() => {});
 }
 
 async function tellLanguage(chosen) {

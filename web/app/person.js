@@ -8,17 +8,18 @@ export function face(nickname, { size = "", mine = false, away = false, online =
   return el("span", { class: kind, "aria-hidden": "true" }, [...nickname][0] ?? "", online && el("i", { class: "on" }));
 }
 
-/** 컴퓨터공학과 · 03년생 */
+/** 컴퓨터공학과 · 03년생; empty for somebody who has left the service. */
 export function aboutLine(catalogue, { department, birth_year }) {
-  return [catalogue.department(department), bornShort(birth_year)].filter(Boolean).join(" · ");
+  return [catalogue.department(department), birth_year && bornShort(birth_year)].filter(Boolean).join(" · ");
 }
 
-export function bornShort(year) {
+function bornShort(year) {
   return t("born-short", { year, yy: String(year).slice(-2) });
 }
 
 export function keywordChips(catalogue, ids) {
   const keywords = ids.map((id) => catalogue.keyword(id)).filter(Boolean);
+  if (keywords.length === 0) return null;
   return el("ul", { class: "chips", "aria-label": t("keywords") },
     keywords.map(({ emoji, name }) => el("li", { class: "chip" }, el("span", { "aria-hidden": "true" }, emoji), el("span", {}, name))));
 }

@@ -15,25 +15,31 @@ export function readRoute(hash) {
 export class Router {
   #build;
   #page = null;
-  #visited = 0;
+  #depth = 0;            // how many pages of ours lie behind this one in the history
 
   constructor(build) {
     this.#build = build;
   }
 
   start() {
-    addEventListener("hashchange", () => this.#show({ moved: true }));
+    this.#depth = history.state?.depth ?? 0;
+    this.#markDepth();
+    addEventListener("hashchange", () => {
+      this.#depth = history.state?.depth ?? this.#depth + 1;
+      this.#markDepth();
+      this.#show({ moved: true });
+    });
     this.#show({ moved: false });
   }
 
   /** Whether Back stays inside the client. */
   get canGoBack() {
-    return this.#visited > 1;
+    return this.#depth > 0;
   }
 
   go(hash, { replace = false } = {}) {
     if (hash === location.hash) this.refresh();
-    else if (replace) location.replace(hash);
+    else if (replace) this.#replace(hash);
     else location.hash = hash;
   }
 
@@ -44,7 +50,6 @@ export class Router {
   }
 
   #show({ moved }) {
-    this.#visited += 1;
     const route = readRoute(location.hash);
     if (this.#page?.accepts?.(route)) {
       this.#page.show(route);
@@ -57,6 +62,15 @@ export class Router {
       if (moved) this.#focus();
     }
     setPageTitle(this.#page.title);
+  }
+
+  #replace(hash) {
+    history.replaceState(history.state, "", hash);
+    this.#show({ moved: true });
+  }
+
+  #markDepth() {
+    history.replaceState({ depth: this.#depth }, "");
   }
 
   #leave() {

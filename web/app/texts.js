@@ -220,5 +220,6 @@ export const TEXTS = {
   "small.offline": ["인터넷이\n끊겨 있어요", "No internet"],
   "small.offline-what": ["이어지면 알아서 열릴게요.", "This page opens by itself when it is back."],
   "small.to-main": ["메인으로 가기", "To the main page"],
+  "small.to-sign-in": ["로그인 화면으로", "To the sign-in page"],
   "small.try-now": ["지금 다시 해 보기", "Try now"],
 };

@@ -10,6 +10,10 @@ export function setPageTitle(title) {
   write();
 }
 
+export function addUnread() {
+  setUnread(unread + 1);
+}
+
 export function setUnread(count) {
   unread = count;
   write();

@@ -41,7 +41,7 @@ export function partnerCard({ room, catalogue }) {
       el("div", { class: "grow" }, el("h2", {}, partner.nickname), el("p", { class: "dim" }, aboutLine(catalogue, partner))),
       partner.online && el("span", { class: "vh" }, t("main.online"))),
     keywordChips(catalogue, partner.keywords),
-    el("p", { class: "wish" }, icon(moodIcon(partner.mood), { small: true }), t("main.wish", { mood: catalogue.mood(partner.mood) })),
+    partner.mood && el("p", { class: "wish" }, icon(moodIcon(partner.mood), { small: true }), t("main.wish", { mood: catalogue.mood(partner.mood) })),
     lastMessage(room),
     el("a", { class: "btn wide to-room", id: "to-room", href: `#/room/${room.id}` }, t("main.enter")));
 }

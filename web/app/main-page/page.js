@@ -38,7 +38,7 @@ export class MainPage {
     this.#app = app;
     this.home = el("section", { class: "home", "aria-label": t("main.label") });
     this.element = el("main", { id: "main", class: "app", tabindex: "-1", data: { view: "main", phase: "loading" } }, this.home);
-    this.#slot = new RoomSlot({ app, element: this.element, onBack: () => this.#backToMain() });
+    this.#slot = new RoomSlot({ app, element: this.element, onBack: () => this.#backToMain(), onKnown: () => this.#placeRoom() });
     this.#drawLoading();
     this.#listen();
     this.#load();
@@ -52,7 +52,6 @@ export class MainPage {
   show(route) {
     const wasInRoom = this.#route.name === "room";
     this.#route = route;
-    this.element.dataset.view = route.name === "room" ? "room" : "main";
     this.#placeRoom();
     if (wasInRoom && route.name !== "room") this.focus();
   }
@@ -61,7 +60,7 @@ export class MainPage {
   focus() {
     const opener = this.home.querySelector("#to-room");
     if (opener?.checkVisibility()) return opener.focus();
-    if (this.#route.name === "room" && this.#slot.hasRoom) return this.#slot.enter();
+    if (this.element.dataset.view === "room") return;      // the room takes the focus itself
     const heading = this.home.querySelector("h1");
     heading?.setAttribute("tabindex", "-1");
     heading?.focus({ preventScroll: true });
@@ -73,7 +72,6 @@ export class MainPage {
     clearTimeout(this.#patience);
     for (const off of this.#offs) off();
     this.#slot.leave();
-    setUnread(0);
   }
 
   // ── what it hears
@@ -195,15 +193,23 @@ export class MainPage {
     this.#situation = situationOf(this.#main, now);
     this.#drawnAs = this.#situation.name;
     this.element.dataset.phase = this.#situation.name;
-    const focused = this.home.contains(document.activeElement) ? document.activeElement.id : "";
-    this.home.replaceChildren(...present([
+    this.#keepingFocus(() => this.home.replaceChildren(...present([
       hero(this.#main, this.#situation, now),
       el("div", { class: "home-body" }, this.#cards(now)),
       isLocal && localRunBar(base, { announce, onDone: () => this.#load({ celebrate: true }) }),
-    ]));
-    if (focused) this.home.querySelector(`#${focused}`)?.focus();
+    ])));
     setUnread(this.#main.room?.state === "open" ? this.#main.room.unread : 0);
     this.#schedule();
+  }
+
+  /** What is drawn anew gives the focus to what stands in its place. */
+  #keepingFocus(draw) {
+    const focused = this.home.contains(document.activeElement) ? document.activeElement : null;
+    draw();
+    if (focused === null || focused.isConnected) return;
+    const heir = this.home.querySelector(focused.id ? `#${focused.id}` : "h1");
+    if (heir?.matches("h1")) heir.setAttribute("tabindex", "-1");
+    heir?.focus({ preventScroll: true });
   }
 
   #cards(now) {
@@ -262,7 +268,8 @@ export class MainPage {
     const picture = this.home.querySelector(".hero");
     picture.dataset.sky = sky;
     light(picture.querySelector(".scene"), { lit, lamps });
-    picture.querySelector(".hero-text").replaceChildren(...words(this.#main, this.#situation, now));
+    const text = picture.querySelector(".hero-text");
+    this.#keepingFocus(() => text.replaceChildren(...words(this.#main, this.#situation, now)));
     this.#schedule();
   }
 
@@ -270,6 +277,7 @@ export class MainPage {
 
   #placeRoom() {
     this.title = this.#slot.place({ route: this.#route, main: this.#main });
+    this.element.dataset.view = this.#route.name === "room" && this.#slot.hasRoom ? "room" : "main";
     setPageTitle(this.title);
   }
 

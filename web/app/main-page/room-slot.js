@@ -13,14 +13,19 @@ export class RoomSlot {
   #app;
   #parent;
   #onBack;
+  #onKnown;
+  #known = new Set();
+  #asking = null;
   #view = null;
   #roomId = null;
   #nobody = null;
 
-  constructor({ app, element, onBack }) {
+  /** `onKnown()` when a room that had to be asked for may be placed now. */
+  constructor({ app, element, onBack, onKnown }) {
     this.#app = app;
     this.#parent = element;
     this.#onBack = onBack;
+    this.#onKnown = onKnown;
   }
 
   get hasRoom() {
@@ -29,20 +34,20 @@ export class RoomSlot {
 
   /** Shows what belongs here and returns the title of the page. `main` is null before the first answer of GET /main. */
   place({ route, main }) {
-    const wanted = this.#wanted(route, main);
+    const wanted = wantedRoom(route, main);
     if (wanted === null) {
       this.leave();
       this.showNobody(main);
       return "";
     }
-    if (wanted !== this.#roomId) this.#mount(wanted, main);
+    if (wanted !== this.#roomId) {
+      this.leave();
+      if (!this.#isOurs(wanted, main)) return "";
+      this.#mount(wanted, main);
+    }
     this.#view.enter({ focus: route.name === "room" });
-    const partner = main?.room?.id === wanted ? main.room.partner.nickname : "";
+    const partner = main.room?.id === wanted ? main.room.partner.nickname : "";
     return route.name === "room" ? partner || t("room.label") : "";
-  }
-
-  enter() {
-    this.#view?.enter();
   }
 
   leave() {
@@ -58,31 +63,44 @@ export class RoomSlot {
     this.#parent.append(this.#nobody);
   }
 
-  #wanted(route, main) {
-    if (route.name === "room") return Number(route.id);
-    return matchMedia(WIDE).matches && main?.room ? main.room.id : null;
-  }
-
   #mount(roomId, main) {
-    this.leave();
     this.#nobody?.remove();
     this.#nobody = null;
     const { client, announce } = this.#app;
-    const partner = main?.room?.id === roomId ? main.room.partner : undefined;
+    const partner = main.room?.id === roomId ? main.room.partner : undefined;
     this.#roomId = roomId;
     this.#view = roomView({ client, roomId, partner, onBack: this.#onBack, t, announce });
     this.#parent.append(this.#view.element);
-    if (!partner) this.#checkItIsOurs(roomId);
   }
 
-  /** An old link, or somebody else's room: the API says 404 to both. */
-  async #checkItIsOurs(roomId) {
+  /** The room of the main page is; of another one, an old link perhaps, the API is asked first: it says 404 to what is not. */
+  #isOurs(roomId, main) {
+    if (main.room?.id === roomId || this.#known.has(roomId)) return true;
+    this.#ask(roomId);
+    return false;
+  }
+
+  async #ask(roomId) {
+    if (this.#asking === roomId) return;
+    this.#asking = roomId;
     try {
       await this.#app.client.api.get(`/rooms/${roomId}`);
+      this.#known.add(roomId);
+      this.#onKnown();
     } catch (error) {
-      if (error.status === 404 && this.#roomId === roomId) this.#app.notFound();
+      if (error.status === 404) this.#app.notFound();
+      else this.#app.fail(error);
+    } finally {
+      this.#asking = null;
     }
   }
+}
+
+/** The id of the room to be shown, or null: none, or not known yet. */
+function wantedRoom(route, main) {
+  if (main === null) return null;
+  if (route.name === "room") return Number(route.id);
+  return matchMedia(WIDE).matches && main.room ? main.room.id : null;
 }
 
 function nobody(main) {

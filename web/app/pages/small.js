@@ -48,9 +48,10 @@ export function elsewherePage({ start, onFailure }) {
 }
 
 /** `until`: ISO 8601, or null when no end was said. */
-export function suspendedPage({ until }) {
+export function suspendedPage({ until, toSignIn }) {
+  const other = el("button", { class: "btn wide soft", type: "button", on: { click: toSignIn } }, t("small.to-sign-in"));
   const heading = until ? t("small.suspended", { day: monthDay(new Date(until)) }) : t("small.suspended-open");
-  const element = door({ heading, lede: t(until ? "small.suspended-what" : "small.suspended-open-what"), foot: null });
+  const element = door({ heading, lede: t(until ? "small.suspended-what" : "small.suspended-open-what"), foot: other });
   return { element, title: heading.replace("\n", " ") };
 }
 
