@@ -14,6 +14,13 @@ from accounts.tokens import AccessToken, read_access
 from core.errors import NotSignedIn
 
 
+class MemberRequest(Request):
+    """What a view is given that only members reach: the types of `user` and `auth`."""
+
+    user: Member  # type: ignore[assignment]  # a property of DRF's, typed for Django's own users
+    auth: AccessToken  # type: ignore[assignment]
+
+
 class BearerAuthentication(BaseAuthentication):
     """`request.user` is the Member (profile and preference loaded along), `request.auth` the AccessToken."""
 

@@ -6,9 +6,18 @@ import unicodedata
 from pathlib import Path
 
 from django.conf import settings
+from django.utils.translation import gettext_lazy as _
 
 _words = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 RESERVED, ABUSIVE, HARMLESS = (frozenset(_words[kind].split()) for kind in ("reserved", "abusive", "harmless"))
+
+# What is said of a nickname, by the codes of `GET /members/nickname`.
+DETAILS = {
+    "free": _("Free to take"),
+    "taken": _("Somebody has it already."),
+    "reserved": _("This one is not allowed."),
+    "pattern": _("Whole Hangul syllables only, one to five. “ㅋ” alone is not one."),
+}
 
 
 def normalised(value: str) -> str:

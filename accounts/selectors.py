@@ -4,8 +4,11 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from django.conf import settings
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts import nicknames
 from accounts.models import Member, Profile, Session
 
 
@@ -105,6 +108,23 @@ def onboarding(member: Member) -> str:
     if not hasattr(member, "profile"):
         return "profile"
     return "done" if hasattr(member, "preference") else "preference"
+
+
+def nickname_code(nickname: str, *, member_id: int) -> str:
+    """ "free" (also when it is the member's own), "taken", "reserved" or "pattern", for a normalised nickname."""
+    if not nicknames.is_well_formed(nickname):
+        return "pattern"
+    if nicknames.is_reserved(nickname):
+        return "reserved"
+    others = Profile.objects.filter(nickname_key=nicknames.key(nickname)).exclude(member=member_id)
+    return "taken" if others.exists() else "free"
+
+
+def open_sessions(member_id: int) -> list[Session]:
+    """The devices a member is signed in on, the last seen first, at most 100. One query."""
+    still_renewable = timezone.now() - settings.REFRESH_TOKEN_LIFETIME
+    sessions = Session.objects.filter(member=member_id, ended_at=None, last_seen__gt=still_renewable)
+    return list(sessions.order_by("-last_seen", "-id")[:100])
 
 
 @dataclass(frozen=True, slots=True)

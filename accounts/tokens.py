@@ -6,7 +6,7 @@ Reading one never touches a database: the socket gateway reads an access token f
 import hashlib
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 
 import jwt
@@ -23,6 +23,7 @@ class InvalidToken(NotSignedIn):
     """Not ours, altered, or expired."""
 
 
+# --- access tokens: who somebody is, for some minutes
 @dataclass(frozen=True, slots=True)
 class AccessToken:
     """Who signed in (`member`), on which device (`session`), until when (`expires_at`, Unix seconds)."""
@@ -37,12 +38,12 @@ def issue_access(member_id: int, session_id: int) -> tuple[str, int]:
     lifetime = int(settings.ACCESS_TOKEN_LIFETIME.total_seconds())
     now = int(time.time())
     claims = {"sub": str(member_id), "sid": session_id, "iat": now, "exp": now + lifetime}
-    return jwt.encode(claims, _key(settings.SECRET_KEY), algorithm=ALGORITHM), lifetime
+    return jwt.encode(claims, _access_key(settings.SECRET_KEY), algorithm=ALGORITHM), lifetime
 
 
 def read_access(token: str) -> AccessToken:
     """Raises InvalidToken. That the session still lives is for the caller to ask."""
-    key = _key(settings.SECRET_KEY)
+    key = _access_key(settings.SECRET_KEY)
     try:
         claims = jwt.decode(token, key, algorithms=[ALGORITHM], options={"require": ["sub", "sid", "exp"]})
         return AccessToken(member=int(claims["sub"]), session=int(claims["sid"]), expires_at=int(claims["exp"]))
@@ -51,8 +52,8 @@ def read_access(token: str) -> AccessToken:
 
 
 @lru_cache
-def _key(secret: str) -> bytes:
-    """A key of its own for access tokens: nothing else signed with SECRET_KEY can pass for one."""
+def _access_key(secret: str) -> bytes:
+    """A key of its own: nothing else signed with SECRET_KEY can pass for an access token."""
     return salted_hmac("accounts.tokens.access", "", secret=secret, algorithm="sha256").digest()
 
 
@@ -75,3 +76,27 @@ def digest(token: str) -> str:
 
 def _refresh_signer() -> signing.Signer:
     return signing.Signer(salt="accounts.tokens.refresh")
+
+
+# --- the state of a sign-in: travels to Kakao and back
+@dataclass(frozen=True, slots=True)
+class SignInState:
+    """`challenge` is base64url(SHA-256(verifier)) of the client that began it, None if it gave none."""
+
+    nonce: str
+    next: str
+    redirect_uri: str
+    challenge: str | None
+
+
+def sign_state(state: SignInState) -> str:
+    return signing.dumps(asdict(state), salt="accounts.tokens.state")
+
+
+def read_state(text: str) -> SignInState:
+    """Raises InvalidToken; also when it is older than SIGN_IN_STATE_LIFETIME."""
+    lifetime = settings.SIGN_IN_STATE_LIFETIME
+    try:
+        return SignInState(**signing.loads(text, salt="accounts.tokens.state", max_age=lifetime))
+    except (signing.BadSignature, ValueError, TypeError) as error:
+        raise InvalidToken from error

@@ -80,7 +80,7 @@ def _write_profile(member: Member, form: ProfileForm) -> None:
         with transaction.atomic():
             profile, _created = Profile.objects.update_or_create(member=member, defaults=fields)
     except IntegrityError as error:
-        taken = {"attr": "nickname", "code": "taken", "detail": _("Somebody has it already.")}
+        taken = {"attr": "nickname", "code": "taken", "detail": nicknames.DETAILS["taken"]}
         raise Invalid(_("Please check what you wrote."), errors=[taken]) from error
     profile.chosen_keywords.all().delete()
     ProfileKeyword.objects.bulk_create(

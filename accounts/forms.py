@@ -1,0 +1,183 @@
+"""The JSON that accounts accepts: a message for every field, in the words of the page it is filled in on."""
+
+from dataclasses import fields
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Model
+from django.utils.functional import Promise
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from accounts import nicknames, selectors
+from accounts.models import Department, Keyword, Member, Mood, Profile
+from accounts.serializers import PreferenceSerializer, ProfileSerializer
+from accounts.services.members import PreferenceForm, ProfileForm
+
+PROFILE_FIELDS = {field.name for field in fields(ProfileForm)}
+PREFERENCE_FIELDS = {field.name for field in fields(PreferenceForm)}
+FAULTS = ("required", "null", "blank", "invalid", "invalid_choice", "min_value", "max_value", "max_string_length")
+
+
+def says(text: Promise | str) -> dict[str, Any]:
+    """One sentence for whatever is wrong with a field; the code still tells what it was."""
+    return dict.fromkeys(FAULTS, text)
+
+
+# --- signing in
+class SignInStartQuery(serializers.Serializer[Any]):
+    next = serializers.RegexField(
+        r"^/(?![/\\])[^\\\x00-\x20]*$",
+        max_length=200,
+        default="/",
+        error_messages=says(_("Only a path of this service can follow.")),
+    )
+    challenge = serializers.RegexField(
+        r"^[A-Za-z0-9_-]{43}$", default=None, help_text="base64url(SHA-256(verifier)) without padding"
+    )
+    redirect_uri = serializers.CharField(max_length=500, required=False, help_text="one that is registered with Kakao")
+
+    def validate_redirect_uri(self, value: str) -> str:
+        if value not in settings.KAKAO_REDIRECT_URIS:
+            raise serializers.ValidationError(_("This address is not registered for signing in."), code="unknown")
+        return value
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        return {"redirect_uri": settings.KAKAO_REDIRECT_URIS[0]} | attrs
+
+
+class SignInBody(serializers.Serializer[Any]):
+    code = serializers.CharField(max_length=1000)
+    state = serializers.CharField(max_length=2000)
+    redirect_uri = serializers.CharField(max_length=500, default=None)
+    verifier = serializers.CharField(max_length=128, default=None)
+
+
+class RefreshBody(serializers.Serializer[Any]):
+    refresh = serializers.CharField(required=False, help_text="from X-Client: native only")
+
+
+# --- members about themselves; `context["member"]` is who fills it in
+def form_context(member: Member) -> dict[str, Any]:
+    """`stored`: what the member has said so far, one flat dictionary of ids and values."""
+    stored: dict[str, Any] = {}
+    if hasattr(member, "profile"):
+        stored |= ProfileSerializer(member.profile).data
+    if hasattr(member, "preference"):
+        stored |= PreferenceSerializer(member.preference).data
+    return {"member": member, "stored": stored}
+
+
+class CatalogueId(serializers.CharField):
+    """The id of something offered, or of what the member chose before it was withdrawn."""
+
+    def __init__(self, model: type[Model], text: Promise | str) -> None:
+        super().__init__(error_messages=says(text))
+        self.model = model
+
+    def to_internal_value(self, data: Any) -> str:
+        id_ = super().to_internal_value(data)
+        if id_ not in offered(self.model) and id_ != self.context["stored"].get(self.field_name):
+            self.fail("invalid")
+        return id_
+
+
+@extend_schema_field(serializers.ListField(child=serializers.CharField(), min_length=3, max_length=3))
+class KeywordIds(serializers.Field[tuple[str, ...], Any, Any, Any]):
+    """As many different ones as KEYWORDS_CHOSEN, in the member's order."""
+
+    default_error_messages = says(_("Choose three keywords.")) | {
+        "unknown": _("Pick them from the list."),
+        "twice": _("Each keyword once, please."),
+        "one_missing": _("One more, please."),
+        "two_missing": _("Two more, please."),
+    }
+
+    def to_internal_value(self, data: Any) -> tuple[str, ...]:
+        if not isinstance(data, list) or not all(isinstance(keyword, str) for keyword in data):
+            self.fail("invalid")
+        if len(set(data)) < len(data):
+            self.fail("twice")
+        if set(data) - offered(Keyword) - set(self.context["stored"].get("keywords", [])):
+            self.fail("unknown")
+        if missing := settings.KEYWORDS_CHOSEN - len(data):
+            self.fail({1: "one_missing", 2: "two_missing"}.get(missing, "invalid"))
+        return tuple(data)
+
+
+def offered(model: type[Model]) -> set[str]:
+    return set(model._default_manager.filter(offered=True).values_list("pk", flat=True))
+
+
+class Year(serializers.IntegerField):
+    def __init__(self) -> None:
+        earliest, latest = settings.BIRTH_YEAR_MIN, settings.BIRTH_YEAR_MAX
+        outside = format_lazy(_("Choose a year from {earliest} to {latest}."), earliest=earliest, latest=latest)
+        super().__init__(
+            min_value=earliest,
+            max_value=latest,
+            error_messages=says(_("Choose one.")) | {"min_value": outside, "max_value": outside},
+        )
+
+
+class ProfileBody(serializers.Serializer[Any]):
+    nickname = serializers.CharField(error_messages=says(nicknames.DETAILS["pattern"]))
+    gender = serializers.ChoiceField(Profile.Gender.choices, error_messages=says(_("Choose one.")))
+    birth_year = Year()
+    department = CatalogueId(Department, _("Pick one from the list."))
+    keywords = KeywordIds()
+
+    def validate_nickname(self, value: str) -> str:
+        nickname = nicknames.normalised(value)
+        code = selectors.nickname_code(nickname, member_id=self.context["member"].id)
+        if code != "free":
+            raise serializers.ValidationError(nicknames.DETAILS[code], code=code)
+        return nickname
+
+
+class PreferenceBody(serializers.Serializer[Any]):
+    birth_year_min = Year()
+    birth_year_max = Year()
+    own_department = serializers.BooleanField(error_messages=says(_("Choose one.")))
+    mood = CatalogueId(Mood, _("Choose one mood."))
+
+    def validate_birth_year_max(self, latest: int) -> int:
+        """Here and not in `validate`, so that it is said together with what is wrong elsewhere."""
+        earliest = self.initial_data.get("birth_year_min", self.context["stored"].get("birth_year_min"))
+        if str(earliest).isdecimal() and int(earliest) > latest:
+            raise serializers.ValidationError(_("The first year is later than the second."), code="order")
+        return latest
+
+
+class MemberBody(ProfileBody, PreferenceBody):
+    """Any of it (`partial`); what is not given stays."""
+
+    language = serializers.ChoiceField(settings.LANGUAGES, error_messages=says(_("Choose one.")))
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """A profile or preference that does not exist yet can only be given whole."""
+        whole = self.context["stored"] | attrs
+        errors = {
+            name: self.fields[name].error_messages["required"]
+            for names in (PROFILE_FIELDS, PREFERENCE_FIELDS)
+            if names & attrs.keys()
+            for name in names - whole.keys()
+        }
+        if errors:
+            raise serializers.ValidationError(errors, code="required")
+        return attrs
+
+
+def profile_form(values: dict[str, Any]) -> ProfileForm:
+    chosen = {name: values[name] for name in PROFILE_FIELDS}
+    return ProfileForm(**chosen | {"keywords": tuple(values["keywords"])})
+
+
+def preference_form(values: dict[str, Any]) -> PreferenceForm:
+    return PreferenceForm(**{name: values[name] for name in PREFERENCE_FIELDS})
+
+
+class ActiveBody(serializers.Serializer[Any]):
+    active = serializers.BooleanField(error_messages=says(_("Choose one.")))
