@@ -18,7 +18,7 @@ class MemberRequest(Request):
     """What a view is given that only members reach: the types of `user` and `auth`."""
 
     user: Member  # type: ignore[assignment]  # a property of DRF's, typed for Django's own users
-    auth: AccessToken  # type: ignore[assignment]
+    auth: AccessToken
 
 
 class BearerAuthentication(BaseAuthentication):

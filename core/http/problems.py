@@ -56,6 +56,8 @@ def _from_domain(error: DomainError) -> Response:
         logger.warning("refused: %s", error.code)
     body = problem(error.status, error.code, error.detail, errors=error.errors, extra=error.extra)
     response = Response(body, status=error.status, content_type=CONTENT_TYPE)
+    if error.status == HTTPStatus.UNAUTHORIZED:
+        response["WWW-Authenticate"] = "Bearer"
     if error.retry_after is not None:
         response["Retry-After"] = str(max(1, round(error.retry_after)))
     return response
