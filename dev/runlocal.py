@@ -112,6 +112,7 @@ class LocalRun:
         self.start_servers()
         self.prepare_data()
         self.start_service()
+        self.check_children()
         print(f"\n{self.welcome(time.monotonic() - started)}\n", flush=True)
 
     def start_servers(self) -> None:

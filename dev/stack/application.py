@@ -69,7 +69,7 @@ class Standin(Server):
 
 
 def scheduler(log: Path, *, environ: Mapping[str, str]) -> Process:
-    return manage("run_scheduler", log=log, environ=environ)
+    return Process("the scheduler", manage_command("run_scheduler"), log=log, environ=environ)
 
 
 def prepare(command: str, *, log: Path, environ: Mapping[str, str]) -> Process:
@@ -79,8 +79,11 @@ def prepare(command: str, *, log: Path, environ: Mapping[str, str]) -> Process:
 
 def manage(*arguments: str, log: Path, environ: Mapping[str, str]) -> Process:
     """A management command, for the caller to run."""
-    command = [sys.executable, str(CLONE / "manage.py"), *arguments]
-    return Process(f"manage.py {arguments[0]}", command, log=log, environ=environ)
+    return Process(f"manage.py {arguments[0]}", manage_command(*arguments), log=log, environ=environ)
+
+
+def manage_command(*arguments: str) -> list[str]:
+    return [sys.executable, str(CLONE / "manage.py"), *arguments]
 
 
 def children_of(parent: int) -> list[int]:
