@@ -153,14 +153,16 @@ class LocalRun:
         self.start("Damso", Application(self.log("gunicorn"), port=self.port, environ=self.environ))
 
     def watch(self) -> NoReturn:
-        """Until a signal comes. Raises StackError when a child ends, which none should."""
+        """Until a signal comes or a child ends."""
         while True:
-            for child in self.children:
-                if not child.running:
-                    raise child.failure(
-                        f"ended unexpectedly ({described(child.exit_code)})", advice="Stopping the rest."
-                    )
+            self.check_children()
             time.sleep(WATCH_SECONDS)
+
+    def check_children(self) -> None:
+        """Raises StackError when one has ended, which none should by itself."""
+        for child in self.children:
+            if not child.running:
+                raise child.failure(f"ended unexpectedly ({described(child.exit_code)})", advice="Stopping the rest.")
 
     def stop(self) -> None:
         """Every child that still runs, the last started first: members' connections before what they lead to."""
