@@ -16,6 +16,7 @@ import { RoomSlot } from "./room-slot.js";
 const PATIENCE_MS = 10_000;              // then an error page instead of shapes
 const EVERYBODY_AT_ONCE_MS = 5_000;      // everybody's clock strikes ten: the question is spread over this
 const STALE_AFTER_MS = 60_000;
+const BEFORE_THE_LAMPS = { lit: "mine", lamps: 0 };
 const NIGHT_COLOUR = "#123138";
 
 export class MainPage {
@@ -143,7 +144,7 @@ export class MainPage {
     const opened = celebrate && this.#route.name === "main" && this.#main?.phase !== "matched" && main.phase === "matched";
     this.#main = main;
     this.#loadedAt = Date.now();
-    this.#draw();
+    this.#draw({ dark: opened });
     this.#placeRoom();
     if (opened) this.#celebrate();
   }
@@ -187,14 +188,15 @@ export class MainPage {
     this.#patience = setTimeout(() => this.#fail(null), PATIENCE_MS);
   }
 
-  #draw() {
+  /** `dark`: before the lamps come on. */
+  #draw({ dark = false } = {}) {
     const { isLocal, base, announce, client } = this.#app;
     const now = client.now();
     this.#situation = situationOf(this.#main, now);
     this.#drawnAs = this.#situation.name;
     this.element.dataset.phase = this.#situation.name;
     this.#keepingFocus(() => this.home.replaceChildren(...present([
-      hero(this.#main, this.#situation, now),
+      hero(this.#main, dark ? { ...this.#situation, ...BEFORE_THE_LAMPS } : this.#situation, now),
       el("div", { class: "home-body" }, this.#cards(now)),
       isLocal && localRunBar(base, { announce, onDone: () => this.#load({ celebrate: true }) }),
     ])));
@@ -239,12 +241,12 @@ export class MainPage {
     }
   }
 
+  /** Ten o'clock. */
   async #celebrate() {
     const card = this.home.querySelector(".match");
     const picture = this.home.querySelector(".scene");
     if (!card || !picture) return;
     card.classList.add("coming");
-    light(picture, { lit: "mine", lamps: 0 });
     await lightUp(picture);
     card.classList.replace("coming", "rise");
     this.#app.announce(t("main.room-open"));
