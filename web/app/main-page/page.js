@@ -30,6 +30,7 @@ export class MainPage {
   #patience = null;
   #route = { name: "main" };
   #failedSwitch = false;
+  #celebrating = false;
   #offs = [];
   #left = false;
   #slot;
@@ -247,7 +248,9 @@ export class MainPage {
     const picture = this.home.querySelector(".scene");
     if (!card || !picture) return;
     card.classList.add("coming");
+    this.#celebrating = true;
     await lightUp(picture);
+    this.#celebrating = false;
     card.classList.replace("coming", "rise");
     this.#app.announce(t("main.room-open"));
   }
@@ -269,7 +272,7 @@ export class MainPage {
     const { sky, lit, lamps } = this.#situation;
     const picture = this.home.querySelector(".hero");
     picture.dataset.sky = sky;
-    light(picture.querySelector(".scene"), { lit, lamps });
+    if (!this.#celebrating) light(picture.querySelector(".scene"), { lit, lamps });
     const text = picture.querySelector(".hero-text");
     this.#keepingFocus(() => text.replaceChildren(...words(this.#main, this.#situation, now)));
     this.#schedule();
