@@ -1,5 +1,81 @@
 """A laptop's "pair now / open / close the round", so that nobody has to wait till ten."""
 
-from django.urls import URLPattern
+import json
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any
 
-urlpatterns: list[URLPattern] = []
+from django.http import HttpRequest, JsonResponse
+from django.urls import path
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from core.errors import Conflict, DomainError, Invalid
+from core.http.problems import CONTENT_TYPE, problem
+from core.ledger import outbox
+from mainpage.rounds import advance
+from mainpage.selectors import WrittenRound, written_rounds
+from mainpage.timetable import A_DAY, local_date, timetable
+
+EFFECTS_WITHIN_S = 20
+
+
+@csrf_exempt  # nobody is signed in here, and only JSON is taken, which no other site's page may send
+@require_POST
+def round_step(request: HttpRequest) -> JsonResponse:
+    """{"step": "pair" | "open" | "close"} → {round: {date, state}, rooms}: acts as if the round's time had come."""
+    try:
+        evening = _step_of(request)(timezone.now())
+    except DomainError as error:
+        body = problem(error.status, error.code, error.detail, errors=error.errors)
+        return JsonResponse(body, status=error.status, content_type=CONTENT_TYPE)
+    outbox.drain_all(within_s=EFFECTS_WITHIN_S)
+    round_ = _written(evening)
+    return JsonResponse({"round": {"date": round_.date.isoformat(), "state": round_.state}, "rooms": round_.pairs})
+
+
+def _step_of(request: HttpRequest) -> Callable[[datetime], date]:
+    try:
+        body: Any = json.loads(request.body) if request.content_type == "application/json" else None
+        return STEPS[body["step"]]
+    except (ValueError, TypeError, KeyError):
+        detail = _("Send JSON with one of these steps: %(steps)s.") % {"steps": ", ".join(STEPS)}
+        raise Invalid(detail, errors=[{"attr": "step", "code": "invalid", "detail": detail}]) from None
+
+
+def pair(now: datetime) -> date:
+    """The first night that is not paired yet and that who signed up a minute ago can still join."""
+    night = timetable(local_date(now))
+    taken = {round_.date for round_ in written_rounds() if round_.state != "scheduled"}
+    while night.entry_closes_at <= now or night.date in taken:
+        night = timetable(night.date + A_DAY)
+    advance(night.pairs_at)
+    return night.date
+
+
+def open_rooms(now: datetime) -> date:
+    """The first night that is paired; if there is none, one is paired first."""
+    paired = [round_.date for round_ in written_rounds() if round_.state == "paired"]
+    evening = paired[0] if paired else pair(now)
+    advance(_written(evening).opens_at)
+    return evening
+
+
+def close(now: datetime) -> date:
+    """The newest night that is open."""
+    is_open = [round_ for round_ in written_rounds() if round_.state == "open"]
+    if not is_open:
+        raise Conflict(_("No round is open."))
+    advance(is_open[-1].closes_at)
+    return is_open[-1].date
+
+
+def _written(evening: date) -> WrittenRound:
+    return next(round_ for round_ in written_rounds() if round_.date == evening)
+
+
+STEPS: dict[str, Callable[[datetime], date]] = {"pair": pair, "open": open_rooms, "close": close}
+
+urlpatterns = [path("round", round_step)]

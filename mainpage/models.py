@@ -1,3 +1,5 @@
+from datetime import datetime
+
 from django.db import models
 from django.db.models import CheckConstraint, F, Q
 
@@ -70,6 +72,12 @@ class Match(models.Model):
         return f"{self.round_id}: {self.member_a} {self.member_b}"
 
 
+class NoticeQuerySet(models.QuerySet["Notice"]):
+    def shown(self, now: datetime) -> "NoticeQuerySet":
+        """Published and not taken back."""
+        return self.filter(published_at__lte=now, hidden_at=None)
+
+
 class Notice(models.Model):
     """An operators' announcement on the main page."""
 
@@ -80,6 +88,8 @@ class Notice(models.Model):
     pinned = models.BooleanField(default=False)
     published_at = models.DateTimeField()
     hidden_at = models.DateTimeField(null=True, blank=True)
+
+    objects = NoticeQuerySet.as_manager()
 
     class Meta:
         indexes = [models.Index(fields=["published_at"])]

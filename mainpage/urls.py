@@ -1,5 +1,10 @@
 """Routes of mainpage, under /api/v1/."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from mainpage.api import MainView, NoticesView
+
+urlpatterns = [
+    path("main", MainView.as_view()),
+    path("notices", NoticesView.as_view()),
+]

@@ -1,0 +1,64 @@
+"""What happens by itself: the jobs, each in a thread of its own, until the process is told to stop.
+
+A job that fails is logged and tried again at its next turn; it never stops another one. Several schedulers may run at
+once (two colours): every job is safe for that.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from django.db import close_old_connections, connections
+from django.utils import timezone
+
+from core.ledger import outbox
+from mainpage import rounds
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Job:
+    """`run` every `period_s` seconds. `pause` waits for the next turn; it may end early, when there is news."""
+
+    name: str
+    period_s: float
+    run: Callable[[], object]
+    pause: Callable[[float], object] | None = field(default=None)
+
+
+def jobs() -> list[Job]:
+    return [
+        # Asking costs two small queries; rooms open within a second of the time everybody's page counts down to.
+        Job("advance rounds", 1.0, lambda: rounds.advance(timezone.now())),
+        Job("drain the outbox", 1.0, outbox.drain, pause=outbox.WakeUps().wait),
+    ]
+
+
+class Scheduler:
+    def __init__(self, jobs: list[Job]) -> None:
+        self.jobs = jobs
+        self._stopping = threading.Event()
+        self._threads = [threading.Thread(target=self._repeat, args=(job,), name=job.name) for job in jobs]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Lets each job finish what is under way."""
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _repeat(self, job: Job) -> None:
+        pause = job.pause or self._stopping.wait
+        while not self._stopping.is_set():
+            close_old_connections()
+            try:
+                job.run()
+            except Exception:  # top of a task
+                logger.exception("scheduler: %s failed; it is tried again in %g s", job.name, job.period_s)
+            pause(job.period_s)
+        connections.close_all()
