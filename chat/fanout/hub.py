@@ -108,17 +108,19 @@ class Hub:
     # --- entries
     def publish(self, room: LiveRoom, event: Event) -> None:
         """Tell the other processes, if any has this room."""
-        if self._elsewhere(room):
+        if self._elsewhere(room.id):
             self._out.setdefault(room.id, []).append(event)
             self._wake.set()
 
-    def whisper(self, room: LiveRoom, member: int, frame: bytes, *, read: int = 0) -> None:
+    def whisper(self, room_id: int, member: int, frame: bytes, *, read: int = 0) -> None:
         """A frame about a member that may be lost (typing, presence, a read position `read`), here and elsewhere."""
-        self.on_frame(room, member, frame, read)
-        if self._elsewhere(room):
-            message = {"type": "hub.frame", "from": self._channel, "room": room.id, "member": member}
+        room = self._rooms.get(room_id)
+        if room is not None:
+            self.on_frame(room, member, frame, read)
+        if self._elsewhere(room_id):
+            message = {"type": "hub.frame", "from": self._channel, "room": room_id, "member": member}
             message |= {"frame": frame, "read": read}
-            self._word.append((group_of(room.id), message))
+            self._word.append((group_of(room_id), message))
             self._wake.set()
 
     def deliver(self, room: LiveRoom, event: Event) -> None:
@@ -138,8 +140,8 @@ class Hub:
             room.repairing = True
             self._spawn(self._repair(room), f"repair room {room.id}")
 
-    def _elsewhere(self, room: LiveRoom) -> bool:
-        return not hasattr(self._layer, "peers") or bool(self._layer.peers(group_of(room.id)))
+    def _elsewhere(self, room_id: int) -> bool:
+        return not hasattr(self._layer, "peers") or bool(self._layer.peers(group_of(room_id)))
 
     def _hand(self, room: LiveRoom, event: Event) -> None:
         room.delivered = event.seq

@@ -252,10 +252,10 @@ class ChatProcess:
         if seq > room.reads.get(member, 0):
             self.positions.note(room.id, member, seq)
             frame = encode(MessageRead(room=room.id, member=member, seq=seq))
-            self.hub.whisper(room, member, frame, read=seq)
+            self.hub.whisper(room.id, member, frame, read=seq)
 
     def typing(self, room: LiveRoom, member: int) -> None:
-        self.hub.whisper(room, member, encode(Typing(room=room.id, member=member)))
+        self.hub.whisper(room.id, member, encode(Typing(room=room.id, member=member)))
 
     def leave(self, session: Session, room: LiveRoom) -> None:
         self.spawn(self._leave(session, room), f"leave room {room.id}")
@@ -335,16 +335,15 @@ class ChatProcess:
     def _tell_presence(self, member: int, seen: Seen, facts: dict[int, RoomFacts] | None = None) -> None:
         self._seen[member] = seen
         frame = encode(_presence(member, seen))
-        for room_id in self._facts.get(member, {}) if facts is None else facts:
-            room = self.rooms.get(room_id)
-            if room is not None and not room.closed:
-                self.hub.whisper(room, member, frame)
+        for room in (self._facts.get(member, {}) if facts is None else facts).values():
+            if room.is_open:
+                self.hub.whisper(room.id, member, frame)
 
     async def _look_up_presence(self, members: Iterable[int]) -> None:
         """What the leases say of members that are not here; whoever sees a change tells the sockets here."""
         away = [member for member in members if member not in self._of_member]
         for member, seen in (await self._leases.look_up(away)).items():
-            if seen != self._seen.get(member) and member not in self._of_member:
+            if seen != self._seen.get(member, NEVER) and member not in self._of_member:
                 self._seen[member] = seen
                 self._show_presence(member, seen)
 

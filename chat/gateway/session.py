@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from chat.gateway.process import ChatProcess
 
 # Messages: a burst, then so many a second. Frames of any kind: above this the connection ends with 4529.
-SEND_BURST, SENDS_PER_S = 30.0, 10.0
+SEND_BURST, SENDS_PER_S = 60.0, 20.0
 FRAME_BURST, FRAMES_PER_S = 400.0, 50.0
 BAD_FRAMES = 20  # then the connection ends with 4500
 

@@ -13,7 +13,13 @@ class Served:
     """`environ` names the stores; what follows from the ports of the service and the stand-in is added here."""
 
     def __init__(
-        self, directory: Path, *, environ: Mapping[str, str], workers: int = WORKERS, with_scheduler: bool = True
+        self,
+        directory: Path,
+        *,
+        environ: Mapping[str, str],
+        workers: int = WORKERS,
+        with_scheduler: bool = True,
+        with_standin: bool = True,
     ) -> None:
         port, standin_port = free_port(), free_port()
         self.directory = directory
@@ -30,9 +36,11 @@ class Served:
         self.standin = Standin(directory / "standin.log", port=standin_port, environ=self.environ)
         self.scheduler = scheduler(directory / "scheduler.log", environ=self.environ)
         self.application = Application(directory / "gunicorn.log", port=port, environ=self.environ, workers=workers)
-        self.processes: list[Process] = [self.standin, self.application]
-        if with_scheduler:
-            self.processes.insert(1, self.scheduler)
+        self.processes: list[Process] = [
+            *([self.standin] if with_standin else []),
+            *([self.scheduler] if with_scheduler else []),
+            self.application,
+        ]
 
     def prepare(self) -> None:
         """Brings new data up to date: tables, indexes and the catalogue, but no members."""

@@ -22,7 +22,7 @@ class Pair:
 
 @pytest.fixture(scope="session")
 def service(serve: Callable[..., Served]) -> Served:
-    served = serve("chat", workers=2, with_scheduler=False)
+    served = serve("chat", workers=2, with_scheduler=False, with_standin=False)
     served.manage("load_catalogue")
     return served
 

@@ -65,7 +65,7 @@ class Device:
 
     # --- frames
     async def say(self, frame: Frame | str | bytes) -> None:
-        await self._socket.send(json.dumps(frame) if isinstance(frame, dict) else frame)
+        await self._socket.send(json.dumps(frame, ensure_ascii=False) if isinstance(frame, dict) else frame)
 
     async def send(self, room: int, text: str, *, client_id: str | None = None) -> str:
         client_id = client_id or f"c{next(_client_ids)}"
@@ -91,9 +91,9 @@ class Device:
                 return frame
             assert frame["type"] == "presence", f"expected {kind}, came {frame}"
 
-    async def expect_any(self, kind: str) -> Frame:
-        """The next frame of this type, whatever comes before it."""
-        while (frame := await self.next())["type"] != kind:
+    async def expect_any(self, kind: str, *, where: Callable[[Frame], bool] = lambda frame: True) -> Frame:
+        """The next such frame, whatever comes before it."""
+        while not ((frame := await self.next())["type"] == kind and where(frame)):
             pass
         return frame
 
