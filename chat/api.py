@@ -1,14 +1,15 @@
 """Rooms and messages over REST: own rooms only; somebody else's does not exist."""
 
+from dataclasses import asdict
 from typing import Any
 
 from drf_spectacular.utils import extend_schema
 from pymongo.errors import PyMongoError
-from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import selectors as accounts
+from accounts.authentication import MemberRequest
 from chat import presence, read_positions, selectors
 from chat.gateway import process
 from chat.message_log import read
@@ -35,7 +36,7 @@ SEND_WITHIN_S = 15
 
 class RoomsView(APIView):
     @extend_schema(operation_id="rooms", responses=RoomsSerializer)
-    def get(self, request: Request) -> Response:
+    def get(self, request: MemberRequest) -> Response:
         """One's own rooms, newest first."""
         rooms = _stored(selectors.rooms_with_history, request.user.pk)
         partners = _partners([room.partner for room in rooms])
@@ -44,21 +45,21 @@ class RoomsView(APIView):
 
 class RoomView(APIView):
     @extend_schema(operation_id="room", responses=RoomSerializer)
-    def get(self, request: Request, room: int) -> Response:
+    def get(self, request: MemberRequest, room: int) -> Response:
         summary = _stored(selectors.summaries, request.user.pk, [own_room(request, room)])[0]
         return Response(_room(summary, _partners([summary.partner])[summary.partner]))
 
 
 class PartnerView(APIView):
     @extend_schema(operation_id="room_partner", responses=PartnerSerializer)
-    def get(self, request: Request, room: int) -> Response:
+    def get(self, request: MemberRequest, room: int) -> Response:
         partner = own_room(request, room).partner_of(request.user.pk)
         return Response(_partners([partner])[partner])
 
 
 class MessagesView(APIView):
     @extend_schema(operation_id="messages", parameters=[PageSerializer], responses=MessagesSerializer)
-    def get(self, request: Request, room: int) -> Response:
+    def get(self, request: MemberRequest, room: int) -> Response:
         """By seq: newest first below `before`; with `after`, oldest first directly above it."""
         own_room(request, room)
         query = PageSerializer(data=request.query_params)
@@ -69,7 +70,7 @@ class MessagesView(APIView):
         return Response({"results": [selectors.message(entry) for entry in entries], "next": following})
 
     @extend_schema(operation_id="send_message", request=SendSerializer, responses={201: MessageSerializer})
-    def post(self, request: Request, room: int) -> Response:
+    def post(self, request: MemberRequest, room: int) -> Response:
         """The same send as the socket's; a repeat with the same client_id gets the first one's message."""
         facts = own_room(request, room)
         body = SendSerializer(data=request.data)
@@ -90,7 +91,7 @@ class MessagesView(APIView):
 
 class ReadView(APIView):
     @extend_schema(operation_id="read_messages", request=ReadSerializer, responses={204: None})
-    def post(self, request: Request, room: int) -> Response:
+    def post(self, request: MemberRequest, room: int) -> Response:
         """Read up to this seq; never downwards."""
         facts = own_room(request, room)
         body = ReadSerializer(data=request.data)
@@ -102,14 +103,14 @@ class ReadView(APIView):
 
 class LeaveView(APIView):
     @extend_schema(operation_id="leave_room", request=None, responses={204: None})
-    def post(self, request: Request, room: int) -> Response:
+    def post(self, request: MemberRequest, room: int) -> Response:
         """Closes the room for both; leaving a closed one changes nothing."""
         own_room(request, room)
         room_services.leave(room, request.user.pk)
         return Response(status=204)
 
 
-def own_room(request: Request, room: int) -> RoomFacts:
+def own_room(request: MemberRequest, room: int) -> RoomFacts:
     """Raises NotFound for what does not exist and for what is somebody else's."""
     facts = selectors.room_of(request.user.pk, room)
     if facts is None:
@@ -145,12 +146,11 @@ def _partners(members: list[int]) -> dict[int, dict[str, Any]]:
 
 def _room(room: RoomSummary, partner: dict[str, Any]) -> dict[str, Any]:
     """ROOM of api.md."""
-    fields = {name: getattr(room, name) for name in RoomSerializer().fields if name != "partner"}
-    return RoomSerializer({**fields, "partner": partner}).data
+    return dict(RoomSerializer({**asdict(room), "partner": partner}).data)
 
 
 def _next_page(
-    request: Request, entries: list[Entry], limit: int, *, after: int | None, before: int | None
+    request: MemberRequest, entries: list[Entry], limit: int, *, after: int | None, before: int | None
 ) -> str | None:
     if len(entries) < limit or (after is None and entries[-1].seq == 1):
         return None

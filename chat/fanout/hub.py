@@ -272,9 +272,9 @@ class Hub:
         except LogUnreadable:
             return  # the next sweep asks again
         for room_id, tail in tails.items():
-            room = self._rooms.get(room_id)
-            if room is not None and tail.seq > room.delivered:
-                self._ahead_of(room, tail.seq)
+            known = self._rooms.get(room_id)
+            if known is not None and tail.seq > known.delivered:
+                self._ahead_of(known, tail.seq)
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.create_task(work, name=name)

@@ -14,11 +14,16 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.collection import Collection
 from pymongo.read_concern import ReadConcern
 
-DURABLE = {"w": "majority", "j": True, "wtimeout": 5000}  # milliseconds
+DURABLE: dict[str, Any] = {"w": "majority", "j": True, "wtimeout": 5000}  # milliseconds
 # The driver's own limits, milliseconds; callers on the event loop add theirs.
-LIMITS = {"serverSelectionTimeoutMS": 3000, "connectTimeoutMS": 3000, "socketTimeoutMS": 10_000, "maxPoolSize": 16}
+LIMITS: dict[str, Any] = {
+    "serverSelectionTimeoutMS": 3000,
+    "connectTimeoutMS": 3000,
+    "socketTimeoutMS": 10_000,
+    "maxPoolSize": 16,
+}
 CODEC: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True)
-READS = {"read_concern": ReadConcern("majority"), "read_preference": ReadPreference.PRIMARY}
+READS: dict[str, Any] = {"read_concern": ReadConcern("majority"), "read_preference": ReadPreference.PRIMARY}
 
 
 def async_client() -> AsyncMongoClient[dict[str, Any]]:

@@ -77,7 +77,7 @@ def tails(rooms: Iterable[int]) -> dict[int, Entry]:
 
 def senders(rooms: Iterable[int]) -> set[tuple[int, int]]:
     """(room, member) of everybody who said anything in these rooms."""
-    pipeline = [
+    pipeline: list[dict[str, Any]] = [
         {"$match": {"room": {"$in": list(rooms)}, "kind": "text"}},
         {"$group": {"_id": {"room": "$room", "sender": "$_id.sender"}}},
     ]
