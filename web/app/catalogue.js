@@ -47,6 +47,11 @@ export function moodIcon(id) {
   return MOOD_ICONS[id] ?? "mood-ease";
 }
 
+/** What may be chosen: what operators offer now, and what this member has already. */
+export function onOffer(list, own = []) {
+  return list.filter(({ id, offered }) => offered || own.includes(id));
+}
+
 function find(list, id) {
   return list.find((entry) => entry.id === id);
 }

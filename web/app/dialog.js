@@ -6,7 +6,7 @@ let headings = 0;
 
 /**
  * Shows a dialog and resolves to the `value` of the button that closed it, or "" for Escape. Of `actions` ({label, value, style,
- * safe, armedBy}) the safe one has the focus; one that is `armedBy` a checkbox does nothing before that is checked.
+ * safe}) the safe one has the focus.
  */
 export function ask({ heading, body = null, actions }) {
   const id = `dialog-${(headings += 1)}`;
@@ -28,13 +28,6 @@ export function ask({ heading, body = null, actions }) {
   });
 }
 
-function actionButton({ label, value, style = "soft", safe = false, armedBy = null }) {
-  const button = el("button", { class: `btn ${style}`, value, autofocus: safe }, label);
-  if (armedBy) {
-    const arm = () => button.setAttribute("aria-disabled", String(!armedBy.checked));
-    armedBy.addEventListener("change", arm);
-    button.addEventListener("click", (event) => { if (!armedBy.checked) event.preventDefault(); });
-    arm();
-  }
-  return button;
+function actionButton({ label, value, style = "soft", safe = false }) {
+  return el("button", { class: `btn ${style}`, value, autofocus: safe }, label);
 }

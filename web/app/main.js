@@ -25,7 +25,7 @@ const UNAVAILABLE = 503;
 const client = createClient({ base: API_BASE, language });
 const catalogue = new Catalogue(client);
 const router = new Router(build);
-const app = { client, catalogue, router, announce, base: API_BASE, isLocal: false, fail, notFound, switchLanguage, withdrawn };
+const app = { client, catalogue, router, announce, base: API_BASE, isLocal: false, fail, notFound, switchLanguage };
 
 let signIn = SIGN_IN.PLAIN;      // what the sign-in page says
 let insteadOf = null;            // () → page or null: what is shown whatever the address says
@@ -116,10 +116,6 @@ function onSignedOut({ reason, until }) {
   router.refresh();
 }
 
-function withdrawn() {
-  client.auth.forget(SIGNED_OUT.SELF);
-}
-
 // ── which page
 
 function build(route) {
@@ -157,9 +153,8 @@ function profilePage() {
   return profileForm({
     client, lists: catalogue.lists, saved: member.profile, draft: draft("profile", member.id),
     step: editing ? null : 1, backTo: editing ? "#/settings" : "#/",
-    onSaved: (profile) => {
-      const onboarding = editing ? "done" : "preference";
-      client.auth.setMember({ ...client.auth.member, profile, onboarding });
+    onSaved: (saved) => {
+      client.auth.setMember(saved);
       router.go(editing ? "#/settings" : "#/wish");
     },
   });
@@ -171,8 +166,8 @@ function preferencePage() {
   return preferenceForm({
     client, lists: catalogue.lists, saved: member.preference, myYear: member.profile.birth_year, draft: draft("preference", member.id),
     step: editing ? null : 2, label: t(editing ? "form.save" : "form.take-part"), backTo: editing ? "#/settings" : "#/me",
-    onSaved: (preference) => {
-      client.auth.setMember({ ...client.auth.member, preference, onboarding: "done" });
+    onSaved: (saved) => {
+      client.auth.setMember(saved);
       router.go(editing ? "#/settings" : "#/");
     },
   });

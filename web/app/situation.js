@@ -3,8 +3,6 @@
 import { BOTH, lampsInARoom, lampsWhileWaiting } from "./scene.js";
 import { daysFrom, skyAt } from "./time.js";
 
-const ROOM_MS = 22 * 3_600_000;
-
 export const SITUATION = Object.freeze({
   ONBOARDING: "onboarding",
   WAITING: "waiting",
@@ -18,7 +16,7 @@ export const SITUATION = Object.freeze({
 /** {name, sky, lit, lamps, msLeft}: `msLeft` until what the page counts down to. */
 export function situationOf(main, now) {
   const name = nameOf(main, now);
-  const msLeft = Math.max(0, new Date(main.counts_down_to ?? main.round.opens_at) - now);
+  const msLeft = Math.max(0, new Date(main.counts_down_to) - now);
   return { name, sky: skyAt(now), msLeft, ...lights(name, main, msLeft) };
 }
 
@@ -35,19 +33,18 @@ function nameOf(main, now) {
 
 function unpairedTonight(main, now) {
   const last = main.last_round;
-  return last?.outcome === "unpaired" && daysFrom(now, new Date(`${last.date}T12:00:00+09:00`)) === 0;
+  return last?.outcome === "unpaired" && daysFrom(now, new Date(`${last.date}T12:00:00+09:00`)) >= 0;
 }
 
 function lights(name, main, msLeft) {
   switch (name) {
     case SITUATION.MATCHED:
-      return { lit: BOTH, lamps: lampsInARoom(msLeft, ROOM_MS) };
+      return { lit: BOTH, lamps: lampsInARoom(msLeft, new Date(main.room.closes_at) - new Date(main.room.opens_at)) };
     case SITUATION.WAITING:
     case SITUATION.ENTRY_CLOSED:
     case SITUATION.UNPAIRED:
-      return { lit: "mine", lamps: lampsWhileWaiting(msLeft) };
     case SITUATION.CLOSED:
-      return { lit: main.active ? "mine" : "", lamps: lampsWhileWaiting(msLeft) };
+      return { lit: "mine", lamps: lampsWhileWaiting(msLeft) };
     default:
       return { lit: "", lamps: 0 };
   }

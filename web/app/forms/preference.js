@@ -1,13 +1,13 @@
 // "Whom would you like to meet?": the second step of onboarding, and later the form to change it. `PUT /members/me/preference`.
 
-import { moodIcon } from "../catalogue.js";
+import { moodIcon, onOffer } from "../catalogue.js";
 import { icon } from "../dom.js";
 import { t } from "../strings.js";
 import { Field, radios } from "./field.js";
 import { formPage } from "./form-page.js";
 import { yearsField } from "./years.js";
 
-/** `lists`: CATALOGUE; `saved`: PREFERENCE or null; `myYear`: of birth; `draft`: see storage.js; `onSaved(preference)`. */
+/** `lists`: CATALOGUE; `saved`: PREFERENCE or null; `myYear`: of birth; `draft`: see storage.js; `onSaved(member)`. */
 export function preferenceForm({ client, lists, saved, myYear, draft, step, label, backTo, onSaved }) {
   const values = { ...startingFrom(saved, lists, myYear), ...draft.read() };
   const keep = (changed) => {
@@ -17,15 +17,15 @@ export function preferenceForm({ client, lists, saved, myYear, draft, step, labe
   const fields = [
     yearsField({ limits: lists.limits.birth_year, earliest: values.birth_year_min, latest: values.birth_year_max, myYear, onChange: keep }),
     departmentWish(values.own_department, keep),
-    moodField(lists.moods, values.mood, keep),
+    moodField(onOffer(lists.moods, [saved?.mood]), values.mood, keep),
   ];
   const element = formPage({
     title: t("wish.title"), lede: t("wish.lede"), step, backTo, label, fields,
     check: () => fields.filter((field) => !field.check()).length,
     send: async () => {
-      await client.api.put("/members/me/preference", values);
+      const member = await client.api.put("/members/me/preference", values);
       draft.drop();
-      return { ...values };
+      return member;
     },
     onDone: onSaved,
   });

@@ -1,5 +1,6 @@
 // "Who are you?": the first step of onboarding, and later the form to change it. `PUT /members/me/profile`.
 
+import { onOffer } from "../catalogue.js";
 import { t } from "../strings.js";
 import { departmentField } from "./department.js";
 import { Field, radios, select } from "./field.js";
@@ -7,7 +8,7 @@ import { formPage } from "./form-page.js";
 import { keywordsField } from "./keywords.js";
 import { nicknameField } from "./nickname.js";
 
-/** `lists`: CATALOGUE; `saved`: PROFILE or null; `draft`: see storage.js; `onSaved(profile)`. */
+/** `lists`: CATALOGUE; `saved`: PROFILE or null; `draft`: see storage.js; `onSaved(member)`. */
 export function profileForm({ client, lists, saved, draft, step, backTo, onSaved }) {
   const values = { ...startingFrom(saved, lists), ...draft.read() };
   const keep = (name) => (value) => {
@@ -20,17 +21,17 @@ export function profileForm({ client, lists, saved, draft, step, backTo, onSaved
     }),
     genderField(values.gender, keep("gender")),
     birthYearField(lists.limits.birth_year, values.birth_year, keep("birth_year")),
-    departmentField({ departments: lists.departments, text: values.department_text, onChange: keep("department_text") }),
-    keywordsField({ keywords: lists.keywords, wanted: lists.limits.keywords, chosen: values.keywords, onChange: keep("keywords") }),
+    departmentField({ departments: onOffer(lists.departments, [saved?.department]), text: values.department_text, onChange: keep("department_text") }),
+    keywordsField({ keywords: onOffer(lists.keywords, saved?.keywords), wanted: lists.limits.keywords, chosen: values.keywords, onChange: keep("keywords") }),
   ];
   const element = formPage({
     title: t("profile.title"), lede: t("profile.lede"), step, backTo, label: t(step ? "form.next" : "form.save"), fields,
     check: () => fields.filter((field) => !field.check()).length,
     send: async () => {
       const profile = Object.fromEntries(fields.map((field) => [field.name, field.value()]));
-      await client.api.put("/members/me/profile", profile);
+      const member = await client.api.put("/members/me/profile", profile);
       draft.drop();
-      return profile;
+      return member;
     },
     onDone: onSaved,
   });

@@ -8,7 +8,6 @@ import { SITUATION, entryIsClosed } from "../situation.js";
 import { t } from "../strings.js";
 import { clockTime, DAY_MS } from "../time.js";
 
-const ROOM_MS = 22 * 3_600_000;
 const BADGE_MAX = 99;
 
 export function loadingCard() {
@@ -61,7 +60,7 @@ function badge(unread) {
 export function pastCard({ room, now }) {
   const { partner } = room;
   const count = Math.max(0, room.last_seq - 1);        // the last entry of a closed room says that it closed
-  const night = nightWord(now, new Date(new Date(room.closes_at) - ROOM_MS));
+  const night = nightWord(now, new Date(room.opens_at));
   return el("section", { class: "card stack", "aria-label": t("main.past") },
     el("div", { class: "who-line" },
       face(partner.nickname, { away: true }),
@@ -74,12 +73,13 @@ export function pastCard({ room, now }) {
     el("p", { class: "faint" }, t("main.read-until")));
 }
 
-export function restingCards(main, { onLightOn }) {
+export function restingCards(main, { onLightOn, failed }) {
   const button = el("button", { class: "btn wide", id: "light-on", type: "button", on: { click: onLightOn } },
     icon("lamp"), el("span", {}, t("main.light-on")));
   const card = el("section", { class: "card stack" },
     el("p", { class: "dim" }, t("main.resting")),
     button,
+    failed && el("p", { class: "err", role: "alert" }, t("main.not-changed")),
     el("p", { class: "faint" }, t("main.light-on-when", { time: clockTime(new Date(main.round.entry_closes_at)) })));
   return [card, main.inactive_reason === "ghost" && infoLine("moon", t("main.ghost"))];
 }

@@ -172,8 +172,7 @@ export class MainPage {
     const { client } = this.#app;
     this.#failedSwitch = false;
     try {
-      await client.api.put("/members/me/active", { active });
-      client.auth.setMember({ ...client.auth.member, active });
+      client.auth.setMember(await client.api.put("/members/me/active", { active }));
     } catch {
       this.#failedSwitch = true;
     }
@@ -234,7 +233,8 @@ export class MainPage {
       case SITUATION.CLOSED:
         return [cards.pastCard({ room: main.room, now }), notice, tonight(), takePart()];
       case SITUATION.INACTIVE:
-        return [cards.restingCards(main, { onLightOn: () => this.#setActive(true) }), notice];
+        return [cards.restingCards(main, { onLightOn: () => this.#setActive(true), failed: this.#failedSwitch }),
+          main.room && cards.pastCard({ room: main.room, now }), notice];
       case SITUATION.WAITING:
         return [notice, tonight(), me(), takePart()];
       default:

@@ -1,17 +1,19 @@
-// Me and settings: what others see, whether I take part, the language, signing out, leaving.
+// Me and settings: what others see, whether I take part, the language, where I am signed in.
 
 import { moodIcon } from "../catalogue.js";
-import { ask } from "../dialog.js";
 import { el, icon } from "../dom.js";
 import { aboutLine, face } from "../person.js";
 import { language, t } from "../strings.js";
+import { clockTime, monthDay } from "../time.js";
 
-/** `app`: {client, catalogue, switchLanguage(language)} */
+const PHONES = /iPhone|Android|iPad/;
+
+/** `app`: {client, catalogue, announce, switchLanguage(language)} */
 export function settingsPage(app) {
   const element = el("main", { id: "main", class: "page", tabindex: "-1" },
     el("header", { class: "page-head" },
       el("a", { class: "icon-btn", href: "#/", "aria-label": t("back-to-main") }, icon("back")), el("h1", {}, t("settings.title"))),
-    profileGroup(app), nightsGroup(app), languageGroup(app), devicesGroup(app), dataGroup(app));
+    profileGroup(app), nightsGroup(app), languageGroup(app), devicesGroup(app));
   return { element, title: t("settings.title") };
 }
 
@@ -46,8 +48,7 @@ function nightsGroup({ client }) {
     const active = box.checked;
     failed.hidden = true;
     try {
-      await client.api.put("/members/me/active", { active });
-      client.auth.setMember({ ...client.auth.member, active });
+      client.auth.setMember(await client.api.put("/members/me/active", { active }));
     } catch {
       box.checked = !active;
       failed.hidden = false;
@@ -65,45 +66,56 @@ function languageGroup({ switchLanguage }) {
     el("div", { class: "seg", role: "radiogroup", "aria-labelledby": "language" }, option("ko", "한국어"), option("en", "English")));
 }
 
-function devicesGroup({ client }) {
+/** Where this member is signed in; without an answer only this device's own buttons. */
+function devicesGroup({ client, announce }) {
   const failed = el("p", { class: "say", role: "alert", hidden: true }, icon("alert"), t("sign-in.no-answer"));
-  const out = (key, sign) => el("button", { class: "item", type: "button", on: { click: async () => {
+  const trying = (action) => async () => {
     failed.hidden = true;
-    await sign().catch(() => { failed.hidden = false; });
-  } } }, el("div", { class: "grow" }, el("b", {}, t(key))));
-  return group({}, t("settings.devices"), card(
-    out("settings.sign-out", () => client.auth.signOut()),
-    out("settings.sign-out-everywhere", () => client.auth.signOutEverywhere())), failed);
-}
+    await action().catch(() => { failed.hidden = false; });
+  };
+  const button = (key, action) => el("button", { class: "item", type: "button", on: { click: trying(action) } },
+    el("div", { class: "grow" }, el("b", {}, t(key))));
+  const out = button("settings.sign-out", () => client.auth.signOut());
+  const outEverywhere = button("settings.sign-out-everywhere", () => client.auth.signOutEverywhere());
+  const list = card(out, outEverywhere);
 
-function dataGroup(app) {
-  const said = el("div", {});
-  const leave = el("button", { class: "item red", type: "button", on: { click: () => withdraw(app, said) } },
-    icon("leave"), el("div", { class: "grow" }, el("b", {}, t("settings.withdraw"))));
-  return group({}, t("settings.data"), card(leave), said);
-}
-
-async function withdraw({ client, withdrawn }, said) {
-  const sure = el("input", { type: "checkbox" });
-  const consequence = (name, key) => el("li", {}, icon(name), el("span", {}, t(key)));
-  const answer = await ask({
-    heading: t("withdraw.title"),
-    body: el("div", { class: "body" },
-      el("ul", { class: "list" },
-        consequence("person", "withdraw.profile"), consequence("lock", "withdraw.room"), consequence("leave", "withdraw.kakao")),
-      el("label", { class: "check" }, sure, el("span", {}, t("withdraw.sure")))),
-    actions: [
-      { label: t("withdraw.stay"), value: "stay", safe: true },
-      { label: t("withdraw.go"), value: "leave", style: "danger", armedBy: sure },
-    ],
-  });
-  if (answer !== "leave") return;
-  try {
-    await client.api.delete("/members/me");
-    withdrawn();
-  } catch (error) {
-    said.replaceChildren(el("p", { class: "say", role: "alert" }, icon("alert"), error.detail || t("sign-in.no-answer")));
+  async function load() {
+    const { results } = await client.api.get("/auth/sessions");
+    const others = results.filter(({ current }) => !current).map((session) => otherDevice(session, trying(() => end(session))));
+    const own = results.filter(({ current }) => current).map(thisDevice);
+    list.replaceChildren(...own, ...others, out, outEverywhere);
   }
+
+  async function end({ id, device }) {
+    await client.api.delete(`/auth/sessions/${id}`);
+    await load();
+    announce(t("settings.signed-out-there", { device: device || t("settings.unknown-device") }));
+    out.focus();
+  }
+
+  load().catch(() => {});
+  return group({}, t("settings.devices"), list, failed);
+}
+
+function thisDevice({ device }) {
+  return el("div", { class: "item" }, icon(deviceIcon(device)),
+    el("div", { class: "grow" },
+      el("b", {}, t("settings.this-device")),
+      el("span", {}, device, device && " · ", el("span", { class: "now" }, t("settings.now")))));
+}
+
+function otherDevice({ device, last_seen }, onEnd) {
+  const name = device || t("settings.unknown-device");
+  const seen = new Date(last_seen);
+  return el("div", { class: "item" }, icon(deviceIcon(device)),
+    el("div", { class: "grow" }, el("b", {}, name), el("span", {}, `${monthDay(seen)} ${clockTime(seen)}`)),
+    el("button", {
+      class: "btn soft small", type: "button", "aria-label": t("settings.sign-out-there-label", { device: name }), on: { click: onEnd },
+    }, t("settings.sign-out-there")));
+}
+
+function deviceIcon(device) {
+  return PHONES.test(device) ? "phone" : "laptop";
 }
 
 function group(props, heading, ...content) {
