@@ -24,7 +24,8 @@ from config.threads import OnTheLoop, Threads  # noqa: E402
 application = ProtocolTypeRouter(
     {
         "http": OnTheLoop(Threads(django_application, settings.HTTP_THREADS, queue=settings.HTTP_QUEUE)),
-        "websocket": AllowedOrigins(URLRouter([path(PATH.lstrip("/"), gateway.application)])),
+        # The stubs know views only; what URLRouter routes to is an ASGI application.
+        "websocket": AllowedOrigins(URLRouter([path(PATH.lstrip("/"), gateway.application)])),  # type: ignore[arg-type]
         "lifespan": lifespan,
     }
 )

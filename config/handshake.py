@@ -3,6 +3,8 @@
 This leans on uvicorn's internals: its version is pinned, and the handshake and SIGTERM are tested.
 """
 
+from typing import Any
+
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from chat.gateway import process
@@ -34,13 +36,13 @@ class HttpOrSocket(HttpToolsProtocol):
 
     def _hand_over(self, chat: "process.ChatProcess") -> None:
         """In `connections` uvicorn finds the socket on SIGTERM, tells it to shut down, and waits until it is gone."""
-        connections = self.connections
+        connections: set[Any] = self.connections
         connections.discard(self)
         connection = Connection(self.transport, chat, forget=connections.discard)
         connections.add(connection)
         self.transport.set_protocol(connection)
         # The parser and this object hold each other: without this every connect leaves garbage for the collector.
-        self.parser = self.transport = None
+        del self.parser, self.transport
 
     def _refuse(self, status: int, why: bytes) -> None:
         self.transport.write(

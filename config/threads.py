@@ -14,7 +14,7 @@ class Threads:
     """A WSGI application on `threads` lasting threads; with more than `queue` requests waiting, 503 at once."""
 
     def __init__(self, application: Any, threads: int, *, queue: int) -> None:
-        self._application = WSGIMiddleware(application, workers=threads)
+        self._application: Any = WSGIMiddleware(application, workers=threads)
         self._room = threads + queue
         self._inside = 0
 
