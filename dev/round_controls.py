@@ -1,6 +1,7 @@
 """A laptop's "pair now / open / close the round", so that nobody has to wait till ten."""
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
@@ -12,6 +13,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
+from accounts.selectors import eligible
+from accounts.services import demo_members
 from core.errors import Conflict, DomainError, Invalid
 from core.http.problems import CONTENT_TYPE, problem
 from core.ledger import outbox
@@ -51,8 +54,16 @@ def pair(now: datetime) -> date:
     taken = {round_.date for round_ in written_rounds() if round_.state != "scheduled"}
     while night.entry_closes_at <= now or night.date in taken:
         night = timetable(night.date + A_DAY)
+    _find_company(night.entry_closes_at)
     advance(night.pairs_at)
     return night.date
+
+
+def _find_company(entry_closes_at: datetime) -> None:
+    """Whoever would sit out alone meets a demo member instead."""
+    genders = Counter(member.gender for member in eligible(entry_closes_at))
+    for gender, other in (("FEMALE", "MALE"), ("MALE", "FEMALE")):
+        demo_members.take_part(gender, max(0, genders[other] - genders[gender]))
 
 
 def open_rooms(now: datetime) -> date:

@@ -1,9 +1,14 @@
-"""Making a demo person a member, as sign-in and onboarding would."""
+"""Making a demo person a member, as sign-in and onboarding would.
+
+A demo member takes part in rounds only once somebody has signed in as them: whoever tries the service with two windows
+should meet each other, and nobody somebody who never answers.
+"""
 
 from django.db import transaction
+from django.utils import timezone
 
 from accounts import selectors
-from accounts.demo import Person, kakao_id_of
+from accounts.demo import PEOPLE, Person, kakao_id_of
 from accounts.models import Member
 from accounts.services.members import PreferenceForm, ProfileForm, save
 
@@ -26,4 +31,12 @@ def join(person: Person) -> bool:
         birth_year_min=earliest, birth_year_max=latest, own_department=person.own_department, mood=person.mood
     )
     save(member.id, profile=profile, preference=preference)
+    Member.objects.filter(id=member.id).update(taking_part_since=None)
     return True
+
+
+def take_part(gender: str, number: int) -> int:
+    """Let up to so many demo members of this gender take part as if somebody had signed in as them; how many do."""
+    ids = [kakao_id_of(person.name) for person in PEOPLE if person.gender == gender]
+    waiting = Member.objects.filter(kakao_id__in=ids, active=True, taking_part_since=None).order_by("id")[:number]
+    return Member.objects.filter(id__in=[member.id for member in waiting]).update(taking_part_since=timezone.now())

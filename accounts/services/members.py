@@ -73,6 +73,12 @@ def set_active(member_id: int, active: bool) -> Member:
     return _settled(member, timezone.now())
 
 
+@transaction.atomic
+def take_part_if_complete(member_id: int) -> Member:
+    """Signing in: who is complete and active takes part from now on, if not since earlier."""
+    return _settled(_locked(member_id), timezone.now())
+
+
 def _write_profile(member: Member, form: ProfileForm) -> None:
     fields = {name: value for name, value in asdict(form).items() if name not in {"department", "keywords"}}
     fields |= {"nickname_key": nicknames.key(form.nickname), "department_id": form.department}

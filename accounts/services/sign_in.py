@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 from accounts import kakao, tokens
 from accounts.kakao import SignInExpired
 from accounts.models import Member
-from accounts.services import sessions
+from accounts.services import members, sessions
 from accounts.services.standing import refuse_suspended
 from accounts.tokens import InvalidToken, SignInState
 
@@ -72,6 +72,8 @@ def complete(
     _use_up(asked)
     member, is_new = Member.objects.get_or_create(kakao_id=identity.kakao_id, defaults={"language": language})
     refuse_suspended(member)
+    if not is_new:
+        member = members.take_part_if_complete(member.id)
     opened = sessions.open_session(member, client=client, device=device)
     return SignedIn(opened, member, is_new, asked.next)
 
