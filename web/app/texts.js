@@ -175,7 +175,10 @@ export const TEXTS = {
   "local.pair": ["지금 짝짓기", "Pair now"],
   "local.open": ["열기", "Open"],
   "local.close": ["닫기", "Close"],
-  "local.state": ["{date} 밤: {state}", "The night of {date}: {state}"],
+  "local.scheduled": ["{date} 밤은 아직 그대로예요.", "Nothing has happened to the night of {date} yet."],
+  "local.paired": ["{date} 밤의 짝을 지었어요.", "The night of {date} is paired."],
+  "local.opened": ["{date} 밤의 방을 열었어요.", "The rooms of {date} are open."],
+  "local.closed": ["{date} 밤의 방을 닫았어요.", "The rooms of {date} are closed."],
   "local.failed": ["안 됐어요: {why}", "That did not work: {why}"],
 
   // ── settings

@@ -4,6 +4,9 @@ import { el } from "../dom.js";
 import { t } from "../strings.js";
 
 const STEPS = ["pair", "open", "close"];
+const SAID = {
+  scheduled: "local.scheduled", paired: "local.paired", open: "local.opened", closed: "local.closed", swept: "local.closed",
+};
 
 /** Whether this API is a laptop's. A server that does not say so is not. */
 export async function isLocalRun(base) {
@@ -32,7 +35,7 @@ async function takeStep(base, step) {
       method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ step }),
     });
     const answer = await response.json();
-    if (response.ok) return t("local.state", answer.round);
+    if (response.ok) return t(SAID[answer.round.state], answer.round);
     return t("local.failed", { why: answer.detail ?? response.status });
   } catch (error) {
     return t("local.failed", { why: error.message });

@@ -190,6 +190,7 @@ export class MainPage {
 
   /** `dark`: before the lamps come on. */
   #draw({ dark = false } = {}) {
+    if (this.#celebrating) return;
     const { isLocal, base, announce, client } = this.#app;
     const now = client.now();
     this.#situation = situationOf(this.#main, now);
@@ -242,16 +243,15 @@ export class MainPage {
     }
   }
 
-  /** Ten o'clock. */
+  /** Ten o'clock. What happens meanwhile is drawn when it is over. */
   async #celebrate() {
-    const card = this.home.querySelector(".match");
-    const picture = this.home.querySelector(".scene");
-    if (!card || !picture) return;
-    card.classList.add("coming");
+    this.home.querySelector(".match").classList.add("coming");
     this.#celebrating = true;
-    await lightUp(picture);
+    await lightUp(this.home.querySelector(".scene"));
     this.#celebrating = false;
-    card.classList.replace("coming", "rise");
+    if (this.#left) return;
+    this.#draw();
+    this.home.querySelector(".match")?.classList.add("rise");
     this.#app.announce(t("main.room-open"));
   }
 
@@ -266,13 +266,14 @@ export class MainPage {
 
   /** Only what time changes, unless time has changed where the member stands. */
   #tick() {
+    if (this.#celebrating) return;
     const now = this.#app.client.now();
     this.#situation = situationOf(this.#main, now);
     if (this.#situation.name !== this.#drawnAs) return this.#draw();
     const { sky, lit, lamps } = this.#situation;
     const picture = this.home.querySelector(".hero");
     picture.dataset.sky = sky;
-    if (!this.#celebrating) light(picture.querySelector(".scene"), { lit, lamps });
+    light(picture.querySelector(".scene"), { lit, lamps });
     const text = picture.querySelector(".hero-text");
     this.#keepingFocus(() => text.replaceChildren(...words(this.#main, this.#situation, now)));
     this.#schedule();
