@@ -25,9 +25,10 @@ const UNAVAILABLE = 503;
 const client = createClient({ base: API_BASE, language });
 const catalogue = new Catalogue(client);
 const router = new Router(build);
-const app = { client, catalogue, router, announce, base: API_BASE, isLocal: false, fail, notFound, switchLanguage };
+const app = { client, catalogue, router, announce, base: API_BASE, localRun: isLocalRun(API_BASE), fail, notFound, switchLanguage };
 
 let signIn = SIGN_IN.PLAIN;      // what the sign-in page says
+let signedOut = null;            // () → page: instead of it, after a session was ended for the member
 let insteadOf = null;            // () → page or null: what is shown whatever the address says
 
 addTexts(roomTexts);
@@ -38,25 +39,22 @@ async function boot() {
   document.getElementById("skip").addEventListener("click", skipToContent);
   const answer = takeKakaosAnswer();
   if (answer?.code) signIn = SIGN_IN.BUSY;
-  else if (!answer) insteadOf = waitingPage;
+  else if (!answer) insteadOf = waiting;
   nameSkipLink();
   router.start();
   client.on("signed-out", onSignedOut);
   client.on("message", ({ mine }) => { if (!mine) addUnread(); });      // the main page, where it is shown, counts exactly
-  const local = isLocalRun(API_BASE);
   if (answer) await comeBackFromKakao(answer);
   else await restore();
-  app.isLocal = await local;
-  document.documentElement.toggleAttribute("data-ops", app.isLocal);
   router.refresh({ moved: false });
 }
 
 // ── who is here
 
 async function restore() {
-  insteadOf = null;
   try {
     const member = await client.auth.restore();
+    insteadOf = null;
     if (member) welcome(member);
     else if (wasSignedIn()) signIn = SIGN_IN.ELSEWHERE;
   } catch (error) {
@@ -88,6 +86,7 @@ async function comeBackFromKakao({ code, state }) {
 
 function welcome(member) {
   signIn = SIGN_IN.PLAIN;
+  signedOut = null;
   rememberSignedIn(true);
   const chosen = takeLanguageChoice() ?? member.language;
   setLanguage(chosen);
@@ -106,13 +105,13 @@ function onSignedOut({ reason, until }) {
   if (reason === SIGNED_OUT.SELF) {
     forgetMember();
     signIn = SIGN_IN.PLAIN;
-    insteadOf = null;
     history.replaceState(null, "", "#/sign-in");
   } else if (reason === SIGNED_OUT.SUSPENDED) {
-    insteadOf = () => suspendedPage({ until, toSignIn });
+    signedOut = () => suspendedPage({ until, toSignIn });
   } else {
-    insteadOf = () => elsewherePage({ start: startSignIn, onFailure: fail });
+    signedOut = () => elsewherePage({ start: startSignIn, onFailure: (error) => show(() => problemPage(error)) });
   }
+  insteadOf = null;
   router.refresh();
 }
 
@@ -123,6 +122,7 @@ function build(route) {
   if (other) return other;
   insteadOf = null;
   const { member } = client.auth;
+  if (!member && signedOut) return signedOut();
   if (!member) return signInPage({ state: signIn, start: startSignIn, switchLanguage });
   switch (route.name) {
     case "main":
@@ -143,8 +143,8 @@ function build(route) {
 /** A page that needs the lists: shapes until they are here. */
 function withCatalogue(page) {
   if (catalogue.isLoaded) return page();
-  catalogue.load().then(() => router.refresh(), fail);
-  return waitingPage();
+  catalogue.load().then(() => router.refresh({ moved: document.activeElement !== document.body }), fail);
+  return waiting();
 }
 
 function profilePage() {
@@ -178,13 +178,16 @@ function preferencePage() {
 /** Shows what is wrong instead of the page; null: there was no answer for too long. */
 function fail(error) {
   if (!client.auth.member) return;      // signed out meanwhile: that page is already shown
-  insteadOf = () => problemPage(error);
-  router.refresh();
+  show(() => problemPage(error));
 }
 
 function notFound() {
   const here = location.hash;
-  insteadOf = () => (location.hash === here ? notFoundPage() : null);
+  show(() => (location.hash === here ? notFoundPage() : null));
+}
+
+function show(page) {
+  insteadOf = page;
   router.refresh();
 }
 
@@ -196,14 +199,22 @@ function problemPage(error) {
   return brokePage({ requestId: error?.requestId, again });
 }
 
+function waiting() {
+  return waitingPage({ onTooLong: () => show(() => problemPage(null)) });
+}
+
 async function again() {
-  insteadOf = null;
-  if (!client.auth.member) await restore();
+  if (client.auth.member) {
+    insteadOf = null;
+  } else {
+    show(waiting);
+    await restore();
+  }
   router.refresh();
 }
 
 function toSignIn() {
-  insteadOf = null;
+  signedOut = null;
   router.refresh();
 }
 

@@ -1,6 +1,7 @@
 // One document, hash routes: nothing to rewrite on a static host, and Back leaves the room on a phone.
 // After a change of page the title is set and the page's h1 has the focus; the first page leaves it alone.
 
+import { colourBrowserBar } from "./browser-bar.js";
 import { setPageTitle } from "./title.js";
 
 export function readRoute(hash) {
@@ -9,7 +10,7 @@ export function readRoute(hash) {
 }
 
 /**
- * `build(route)` → page: {element, title, accepts?(route), show?(route), focus?(), leave?()}. A page that `accepts` the next
+ * `build(route)` → page: {element, title, onPaper?, accepts?(route), show?(route), focus?(), leave?()}. A page that `accepts` the next
  * route is kept and told to `show` it; every other is left and replaced.
  */
 export class Router {
@@ -62,6 +63,7 @@ export class Router {
       if (moved) this.#focus();
     }
     setPageTitle(this.#page.title);
+    colourBrowserBar(this.#page);
   }
 
   #replace(hash) {

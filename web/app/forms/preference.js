@@ -29,7 +29,7 @@ export function preferenceForm({ client, lists, saved, myYear, draft, step, labe
     },
     onDone: onSaved,
   });
-  return { element, title: t("wish.page") };
+  return { element, title: t("wish.page"), onPaper: true };
 }
 
 function startingFrom(saved, { limits }, myYear) {

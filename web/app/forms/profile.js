@@ -35,7 +35,7 @@ export function profileForm({ client, lists, saved, draft, step, backTo, onSaved
     },
     onDone: onSaved,
   });
-  return { element, title: t("profile.page") };
+  return { element, title: t("profile.page"), onPaper: true };
 }
 
 function startingFrom(saved, { departments }) {

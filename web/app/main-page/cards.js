@@ -60,7 +60,7 @@ function badge(unread) {
 export function pastCard({ room, now }) {
   const { partner } = room;
   const count = Math.max(0, room.last_seq - 1);        // the last entry of a closed room says that it closed
-  const night = nightWord(now, new Date(room.opens_at));
+  const night = nightWord(now, new Date(Math.min(now, new Date(room.opens_at))));      // a laptop opens tomorrow's today
   return el("section", { class: "card stack", "aria-label": t("main.past") },
     el("div", { class: "who-line" },
       face(partner.nickname, { away: true }),

@@ -17,7 +17,6 @@ const PATIENCE_MS = 10_000;              // then an error page instead of shapes
 const EVERYBODY_AT_ONCE_MS = 5_000;      // everybody's clock strikes ten: the question is spread over this
 const STALE_AFTER_MS = 60_000;
 const BEFORE_THE_LAMPS = { lit: "mine", lamps: 0 };
-const NIGHT_COLOUR = "#123138";
 
 export class MainPage {
   title = "";
@@ -31,11 +30,12 @@ export class MainPage {
   #route = { name: "main" };
   #failedSwitch = false;
   #celebrating = false;
+  #isLocal = false;
   #offs = [];
   #left = false;
   #slot;
 
-  /** `app`: {client, catalogue, router, base, isLocal, announce, fail(error)} */
+  /** `app`: {client, catalogue, router, base, localRun, announce, fail(error)}; `localRun` resolves to true on a laptop. */
   constructor(app) {
     this.#app = app;
     this.home = el("section", { class: "home", "aria-label": t("main.label") });
@@ -44,7 +44,7 @@ export class MainPage {
     this.#drawLoading();
     this.#listen();
     this.#load();
-    document.querySelector("meta[name=theme-color]").content = NIGHT_COLOUR;
+    this.#askWhetherLocal();
   }
 
   accepts({ name }) {
@@ -168,6 +168,12 @@ export class MainPage {
     this.#app.fail(error);
   }
 
+  async #askWhetherLocal() {
+    this.#isLocal = await this.#app.localRun;
+    document.documentElement.toggleAttribute("data-ops", this.#isLocal);
+    if (this.#isLocal && this.#main && !this.#left) this.#draw();
+  }
+
   async #setActive(active) {
     const { client } = this.#app;
     this.#failedSwitch = false;
@@ -191,7 +197,7 @@ export class MainPage {
   /** `dark`: before the lamps come on. */
   #draw({ dark = false } = {}) {
     if (this.#celebrating) return;
-    const { isLocal, base, announce, client } = this.#app;
+    const { base, announce, client } = this.#app;
     const now = client.now();
     this.#situation = situationOf(this.#main, now);
     this.#drawnAs = this.#situation.name;
@@ -199,7 +205,7 @@ export class MainPage {
     this.#keepingFocus(() => this.home.replaceChildren(...present([
       hero(this.#main, dark ? { ...this.#situation, ...BEFORE_THE_LAMPS } : this.#situation, now),
       el("div", { class: "home-body" }, this.#cards(now)),
-      isLocal && localRunBar(base, { announce, onDone: () => this.#load({ celebrate: true }) }),
+      this.#isLocal && localRunBar(base, { announce, onDone: () => this.#load({ celebrate: true }) }),
     ])));
     setUnread(this.#main.room?.state === "open" ? this.#main.room.unread : 0);
     this.#schedule();

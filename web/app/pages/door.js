@@ -3,11 +3,8 @@
 import { el } from "../dom.js";
 import { scene, wordmark } from "../scene.js";
 
-const NIGHT_COLOUR = "#123138";
-
 /** `foot`: nodes of the sheet at the bottom; `top`: what stands above the wordmark. */
 export function door({ heading, lede, foot, top = null, lit = "", lamps = 0 }) {
-  document.querySelector("meta[name=theme-color]").content = NIGHT_COLOUR;
   return el("main", { id: "main", class: "door", tabindex: "-1", data: { sky: "night" } },
     el("div", { class: "door-in" }, top, wordmark(), el("div", {}, el("h1", {}, heading), el("p", { class: "lede" }, lede))),
     scene({ lit, lamps }),

@@ -14,7 +14,7 @@ export function settingsPage(app) {
     el("header", { class: "page-head" },
       el("a", { class: "icon-btn", href: "#/", "aria-label": t("back-to-main") }, icon("back")), el("h1", {}, t("settings.title"))),
     profileGroup(app), nightsGroup(app), languageGroup(app), devicesGroup(app));
-  return { element, title: t("settings.title") };
+  return { element, title: t("settings.title"), onPaper: true };
 }
 
 function profileGroup({ client, catalogue }) {
