@@ -116,7 +116,7 @@ class RoomView {
   async #load() {
     try {
       await this.#room.load();
-      this.#log.redrawAbout();
+      this.#redrawAbout();
     } catch {
       // The socket may know it; what is missing is said by the line on top of the log.
     }
@@ -143,6 +143,10 @@ class RoomView {
     } catch {
       return;                   // names and starters are missing, the talk is not
     }
+    this.#redrawAbout();
+  }
+
+  #redrawAbout() {
     this.#log.redrawAbout();
     this.#draw();
   }

@@ -1,0 +1,134 @@
+"""How the client behaves when its connection ends: every close code to its row, and nobody is alarmed early."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from playwright.async_api import Page, expect
+
+from chat.protocol import Identify, MessageSend, Sync
+from tests.web.room_page import RoomPage
+from tests.web.scripted_service import Problem, ScriptedService
+
+LOST = "다시 잇는 중…"
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "says"),
+    [
+        (1012, "", LOST),
+        (4001, "", LOST),
+        (4002, "", LOST),
+        (4003, "12900", "지금 사람이 많아요. 12초 뒤에 다시 이을게요."),
+        (4499, "", LOST),
+        (4500, "", "여기서 무언가 막혔어요.새로고침"),
+        (4509, "", "다른 기기 다섯 대에서 열려 있어요.여기서 보기"),
+        (4513, "", "여기서 무언가 막혔어요.새로고침"),
+        (4529, "", "조금만 천천히요. 29초 뒤에 이어서 보낼게요."),
+    ],
+)
+async def test_a_close_is_silent_for_a_second_then_said(
+    room: RoomPage, service: ScriptedService, page: Page, *, code: int, reason: str, says: str
+) -> None:
+    await page.clock.install()
+    await room.open()
+    service.turned_away_with = (1012, "")
+    await page.clock.pause_at(datetime.now(UTC) + timedelta(seconds=2))
+
+    await service.cut(code, reason)
+    await page.clock.run_for(950)
+    await expect(room.strip).to_have_text("")
+    await page.clock.run_for(150)
+
+    shown = room.strip.locator(".strip > :not(.vh)")
+    await expect(shown.filter(has_text="요").or_(shown.filter(has_text="중")).first).to_be_visible()
+    assert "".join(await shown.all_text_contents()) == says
+
+
+async def test_a_connection_that_is_back_at_once_is_never_mentioned(room: RoomPage, service: ScriptedService) -> None:
+    await room.open()
+
+    await service.cut(4001)
+    await room.write("그대로")
+
+    await expect(room.page.locator(".msg .one")).to_be_visible()
+    await expect(room.strip).to_have_text("")
+
+
+async def test_a_reconnection_asks_for_what_it_missed(room: RoomPage, service: ScriptedService) -> None:
+    service.said("하나", "둘")
+    await room.open()
+
+    await service.cut(4002)
+    service.said("셋")
+
+    await room.shows("하나", "둘", "셋")
+    resumed = [[each.seq for each in frame.resume] for frame in service.received(Identify)]
+    assert resumed == [[], [2]]
+
+
+async def test_a_refused_token_is_renewed_unseen(room: RoomPage, service: ScriptedService) -> None:
+    await room.open()
+
+    await service.cut(4501)
+    await room.write("새 표로")
+
+    await expect(room.page.locator(".msg .one")).to_be_visible()
+    await expect(room.strip).to_have_text("")
+
+
+async def test_no_new_token_means_signed_out_elsewhere(room: RoomPage, service: ScriptedService) -> None:
+    await room.open()
+    service.rest["/auth/refresh"] = Problem(401, "not_authenticated")
+
+    await service.cut(4501)
+
+    await expect(room.page.get_by_role("heading", name="로그아웃됐어요")).to_be_visible()
+
+
+async def test_a_suspension_is_told_with_its_end(room: RoomPage, service: ScriptedService) -> None:
+    await room.open()
+    service.rest["/members/me"] = Problem(403, "suspended", until="2026-12-01T00:00:00.000Z")
+
+    await service.cut(4503)
+
+    await expect(room.page.get_by_role("heading", name="12월 1일까지 이용이 멈췄어요")).to_be_visible()
+
+
+async def test_a_replaced_device_takes_its_place_back(room: RoomPage, service: ScriptedService) -> None:
+    await room.open()
+    await service.cut(4509)
+
+    await room.button("여기서 보기").click()
+    await room.connected()
+
+    await expect(room.strip).to_have_text("")
+    await room.write("여기서")
+    await expect(room.page.locator(".msg .one")).to_be_visible()
+
+
+async def test_a_withheld_message_is_asked_for_before_the_next_is_shown(
+    room: RoomPage, service: ScriptedService
+) -> None:
+    await room.open()
+    await service.partner_says("하나")
+
+    service.said("둘")
+    await service.partner_says("셋")
+
+    await room.shows("하나", "둘", "셋")
+    assert [frame.after for frame in service.received(Sync)] == [1]
+
+
+async def test_a_message_is_sent_again_when_no_ack_comes(room: RoomPage, service: ScriptedService, page: Page) -> None:
+    await page.clock.install()
+    await room.open()
+    service.swallow_next()
+    await room.write("대답 없는 말")
+    await expect(page.locator(".msg.wait .spin")).to_be_visible()
+
+    await page.clock.fast_forward(11_000)
+    await page.clock.run_for(600)
+
+    await expect(page.locator(".msg .one")).to_be_visible()
+    first, second = service.received(MessageSend)
+    assert first == second
