@@ -29,7 +29,7 @@ export function onboardingCard({ onboarding }) {
 export function finishBefore(main, now) {
   const closes = new Date(main.round.entry_closes_at);
   if (now >= closes || closes - now > DAY_MS) return null;
-  return el("p", { class: "faint center" }, t("main.finish-before", { time: clockTime(closes) }));
+  return el("p", { class: "faint center" }, t("main.finish-before", { time: clockTime(closes), night: nightWord(now, closes) }));
 }
 
 export function partnerCard({ room, catalogue }) {
