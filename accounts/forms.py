@@ -1,5 +1,6 @@
 """The JSON that accounts accepts: a message for every field, in the words of the page it is filled in on."""
 
+from contextlib import suppress
 from dataclasses import fields
 from typing import Any
 
@@ -143,12 +144,27 @@ class PreferenceBody(serializers.Serializer[Any]):
     own_department = serializers.BooleanField(error_messages=says(_("Choose one.")))
     mood = CatalogueId(Mood, _("Choose one mood."))
 
+    def validate_birth_year_min(self, earliest: int) -> int:
+        if "birth_year_max" not in self.initial_data:
+            self._refuse_disorder(earliest, self.context["stored"].get("birth_year_max"))
+        return earliest
+
     def validate_birth_year_max(self, latest: int) -> int:
-        """Here and not in `validate`, so that it is said together with what is wrong elsewhere."""
-        earliest = self.initial_data.get("birth_year_min", self.context["stored"].get("birth_year_min"))
-        if str(earliest).isdecimal() and int(earliest) > latest:
-            raise serializers.ValidationError(_("The first year is later than the second."), code="order")
+        self._refuse_disorder(self._earliest(), latest)
         return latest
+
+    def _earliest(self) -> int | None:
+        """As sent, or as stored; None when it is wrong in itself, which is said where it stands."""
+        if "birth_year_min" not in self.initial_data:
+            return self.context["stored"].get("birth_year_min")
+        with suppress(serializers.ValidationError):
+            return int(self.fields["birth_year_min"].run_validation(self.initial_data["birth_year_min"]))
+        return None
+
+    def _refuse_disorder(self, earliest: int | None, latest: int | None) -> None:
+        """Called for the fields and not in `validate`, so that it is said together with what is wrong elsewhere."""
+        if earliest is not None and latest is not None and earliest > latest:
+            raise serializers.ValidationError(_("The first year is later than the second."), code="order")
 
 
 class MemberBody(ProfileBody, PreferenceBody):

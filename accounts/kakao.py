@@ -100,7 +100,7 @@ def identity(id_token: str, *, nonce: str) -> Identity:
             options={"require": ["iss", "aud", "sub", "exp", "iat"]},
         )
         kakao_id = int(claims["sub"])
-    except (jwt.InvalidTokenError, ValueError) as error:
+    except (jwt.PyJWTError, ValueError) as error:
         logger.error("Kakao's ID token is not valid: %s", type(error).__name__)
         raise KakaoRefuses from error
     if claims.get("nonce") != nonce:
@@ -139,7 +139,7 @@ class SigningKeys:
         try:
             return self._keys[kid]
         except KeyError as error:
-            raise jwt.InvalidKeyError("unknown kid") from error
+            raise jwt.InvalidTokenError("unknown kid") from error
 
     @staticmethod
     def _fetched() -> dict[str, jwt.PyJWK]:
