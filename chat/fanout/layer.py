@@ -13,6 +13,7 @@ layer; `watch` is what ours adds.
 import asyncio
 import logging
 import os
+import time
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -28,6 +29,7 @@ QUEUE = (
     10_000  # messages a channel, or another process, may have waiting here; more are dropped and repaired from the log
 )
 AGAIN_S = 0.5  # between tries while Redis is away
+SETTLES_S = 1.0  # after a join the others' answers may still be under way: until then everybody is told
 ALIVE_S = 15  # how often an idle subscription is checked
 
 _pack = msgspec.msgpack.Encoder().encode
@@ -57,6 +59,7 @@ class RoomLayer(BaseChannelLayer):
         self._channels: dict[str, asyncio.Queue[dict[str, Any]]] = {}
         self._groups: dict[str, set[str]] = {}
         self._peers: dict[str, set[str]] = {}  # group → other processes that have it
+        self._settling: dict[str, float] = {}  # group → until when its peers are not known for sure
         self._joins: set[str] = set()
         self._parts: set[str] = set()
         self._out: dict[str, list[tuple[str, dict[str, Any]]]] = {}  # process, or "" for all → what to send
@@ -97,14 +100,14 @@ class RoomLayer(BaseChannelLayer):
         members.add(channel)
         if len(members) == 1:
             self._parts.discard(group)
-            self._joins.add(group)
-            self._wake.set()
+            self._join(group)
 
     async def group_discard(self, group: str, channel: str) -> None:
         members = self._groups.get(group, set())
         members.discard(channel)
         if not members and self._groups.pop(group, None) is not None:
             self._joins.discard(group)
+            self._settling.pop(group, None)
             if self._peers.pop(group, None):
                 self._parts.add(group)
                 self._wake.set()
@@ -116,8 +119,22 @@ class RoomLayer(BaseChannelLayer):
             self._queue(process, group, message)
 
     def peers(self, group: str) -> set[str]:
-        """The other processes that have this group; "" (all of them) where we can't know, not being in it."""
-        return self._peers.get(group, set()) if group in self._groups else {""}
+        """The other processes that have this group; "" (all of them) where we can't know, or not yet."""
+        if group not in self._groups or self._is_settling(group):
+            return {""}
+        return self._peers.get(group, set())
+
+    def _is_settling(self, group: str) -> bool:
+        until = self._settling.get(group)
+        if until is not None and time.monotonic() >= until:
+            del self._settling[group]
+            return False
+        return until is not None
+
+    def _join(self, group: str) -> None:
+        self._joins.add(group)
+        self._settling[group] = time.monotonic() + SETTLES_S
+        self._wake.set()
 
     async def close(self) -> None:
         for task in self._tasks:
@@ -207,8 +224,8 @@ class RoomLayer(BaseChannelLayer):
     def _recovered(self) -> None:
         self.unwell = False
         self._peers.clear()
-        self._joins |= set(self._groups)
-        self._wake.set()
+        for group in self._groups:
+            self._join(group)
         self._on_restored()
 
     def _fell_ill(self, error: Exception) -> None:

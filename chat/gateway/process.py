@@ -180,8 +180,9 @@ class ChatProcess:
         if any(self.rooms.get(room) is None for room in rooms):
             self.arrive(session)  # a view was forgotten while the others' were read: once more
             return
+        self._facts.setdefault(session.member, {}).update(rooms)
         states, subscriptions = [], []
-        for facts in self._facts.setdefault(session.member, rooms).values():
+        for facts in rooms.values():
             room = self.rooms[facts.id]
             if room.id in session.resume or (facts.is_open and not room.closed):
                 states.append(RoomState(**self._state(facts, room, session.member)))

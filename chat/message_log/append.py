@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 BATCH = 256  # messages
 BACKLOG = 10_000  # messages waiting in this process; more are answered `unavailable`
-ROOM_BACKLOG = 100  # ... and in one room
+ROOM_BACKLOG = 1000  # ... and in one room
 WRITE_WITHIN_S = 8  # beyond MongoDB's own wtimeout of 5 s
 SETTLE_WITHIN_S = 10  # then everybody who waits in that room is answered `unavailable`
 SETTLE_AGAIN_S = 0.1

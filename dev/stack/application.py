@@ -20,14 +20,21 @@ class Application(Server):
     """gunicorn and its workers. Ready when every store answers, see /healthz/ready."""
 
     def __init__(
-        self, log: Path, *, port: int, environ: Mapping[str, str], workers: int = WORKERS, name: str = "gunicorn"
+        self,
+        log: Path,
+        *,
+        port: int,
+        environ: Mapping[str, str],
+        workers: int = WORKERS,
+        worker_class: str = "config.worker.Worker",
+        name: str = "gunicorn",
     ) -> None:
         super().__init__(name, CLONE, port=port, environ=environ, log=log)
         self.grace_seconds = GRACE_SECONDS + 5
         self.command = [
             *(sys.executable, "-m", "gunicorn"),
             *("--config", "python:dev.stack.gunicorn_conf"),
-            *("--worker-class", "config.worker.Worker"),
+            *("--worker-class", worker_class),
             *("--workers", str(workers)),
             *("--bind", f"127.0.0.1:{port}"),
             "--no-control-socket",  # its path is one for all gunicorns of a user

@@ -18,6 +18,7 @@ class Served:
         *,
         environ: Mapping[str, str],
         workers: int = WORKERS,
+        worker_class: str = "config.worker.Worker",
         with_scheduler: bool = True,
         with_standin: bool = True,
     ) -> None:
@@ -35,7 +36,9 @@ class Served:
         }
         self.standin = Standin(directory / "standin.log", port=standin_port, environ=self.environ)
         self.scheduler = scheduler(directory / "scheduler.log", environ=self.environ)
-        self.application = Application(directory / "gunicorn.log", port=port, environ=self.environ, workers=workers)
+        self.application = Application(
+            directory / "gunicorn.log", port=port, environ=self.environ, workers=workers, worker_class=worker_class
+        )
         self.processes: list[Process] = [
             *([self.standin] if with_standin else []),
             *([self.scheduler] if with_scheduler else []),

@@ -20,11 +20,17 @@ class Pair:
     tokens: list[str]
 
 
-@pytest.fixture(scope="session")
-def service(serve: Callable[..., Served]) -> Served:
-    served = serve("chat", workers=2, with_scheduler=False, with_standin=False)
-    served.manage("load_catalogue")
-    return served
+# The same promises however a socket is served and processes reach each other. All are colours on the same data.
+WAYS: dict[str, dict[str, Any]] = {
+    "shipped": {},
+    "any ASGI server": {"worker_class": "uvicorn_worker.UvicornWorker"},
+    "stock channel layer": {"environ": {"CHANNEL_LAYER": "channels_redis.pubsub.RedisPubSubChannelLayer"}},
+}
+
+
+@pytest.fixture(scope="session", params=WAYS)
+def service(request: pytest.FixtureRequest, serve: Callable[..., Served]) -> Served:
+    return serve("chat", workers=2, with_scheduler=False, with_standin=False, **WAYS[request.param])
 
 
 @pytest.fixture(scope="session")

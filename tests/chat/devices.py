@@ -29,7 +29,9 @@ class Device:
     @classmethod
     async def connected(cls, url: str, **options: Any) -> "Device":
         """A socket that has heard `hello`."""
-        socket = await connect(url, max_size=None, compression=None, ping_interval=None, proxy=None, **options)
+        socket = await connect(
+            url, max_size=None, compression=None, ping_interval=None, proxy=None, close_timeout=1, **options
+        )
         device = cls(socket)
         await device.expect("hello")
         return device
