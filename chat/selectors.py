@@ -68,7 +68,8 @@ def rooms_with_history(member: int, *, limit: int = 50) -> list[RoomSummary]:
 
 def current_room(member: int) -> RoomSummary | None:
     """The open room, else the last one: its history stays readable until the next opens. Two queries in all."""
-    newest = Subquery(RoomMember.objects.filter(member=member).order_by("-room__opens_at", "-room").values("room")[:1])
+    mine = RoomMember.objects.filter(member=member).annotate(is_open=Q(room__closed_at=None))
+    newest = Subquery(mine.order_by("-is_open", "-room__opens_at", "-room").values("room")[:1])
     rows = RoomMember.objects.filter(room=newest)
     return next(iter(summaries(member, _facts(rows))), None)
 

@@ -116,6 +116,13 @@ class Night:
         )
 
 
+def speak(night: Night) -> None:
+    """Everybody in an open room says something."""
+    for member in Member.objects.filter(active=True):
+        if Room.objects.filter(room_members__member=member.id, closed_at=None).exists():
+            night.says(member)
+
+
 @pytest.fixture
 def night(catalogue: None, _message_log: None) -> Night:
     return Night()

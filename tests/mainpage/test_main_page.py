@@ -19,7 +19,7 @@ from dev.stack.redis import RedisServer
 from mainpage import bulletin
 from mainpage.models import Notice
 from mainpage.selectors import MainPage, main_page
-from tests.mainpage.conftest import EVENING, at
+from tests.mainpage.conftest import EVENING, Night, at, speak
 
 pytestmark = pytest.mark.django_db
 AUTHENTICATION = 1  # query
@@ -156,7 +156,7 @@ def test_who_was_left_over_waits_for_tomorrow_and_is_told(night):
 
 
 def test_history_goes_when_the_next_night_brings_nobody(night):
-    member, partner = night.pair_of_members()
+    member, _ = night.pair_of_members()
     night.advance("22:00")
     night.says(member)
     night.advance("20:05", days=1)
@@ -203,6 +203,19 @@ def test_night_opened_ahead_of_the_clock_is_not_counted_down_to(night):
     night.advance("22:00")
 
     assert page_of(stays, at("15:00")).counts_down_to == at("22:00", days=1)
+
+
+def test_open_room_comes_before_a_later_one_that_is_closed(night):
+    member, _ = night.pair_of_members()
+    rehearsal = Night(EVENING + timedelta(days=1000))
+    rehearsal.advance("22:00", days=1000)
+    speak(rehearsal)
+    rehearsal.advance("20:05", days=1001)
+    night.advance("22:00")
+
+    page = page_of(member, at("22:01"))
+
+    assert (page.phase, page.counts_down_to) == ("matched", at("20:00", days=1))
 
 
 # --- what it costs

@@ -14,7 +14,7 @@ from core.ledger import outbox
 from core.ledger.models import Outbox
 from mainpage.models import Entrant, Match, Round
 from mainpage.rounds import advance
-from tests.mainpage.conftest import EVENING, Night, at
+from tests.mainpage.conftest import EVENING, Night, at, speak
 
 pytestmark = pytest.mark.django_db
 WHOLE_LIFE = ["scheduled → paired", "paired → open", "open → closed", "closed → swept"]
@@ -139,13 +139,6 @@ def test_old_pairs_sit_out_when_the_setting_is_off(night, settings):
     tomorrow = Night(EVENING + timedelta(days=1))
     assert len(night.pairs()) == 1
     assert list(tomorrow.entrants().values()) == [False, False]
-
-
-def speak(night: Night) -> None:
-    """Everybody in an open room says something."""
-    for member in Member.objects.filter(active=True):
-        if Room.objects.filter(room_members__member=member.id, closed_at=None).exists():
-            night.says(member)
 
 
 # --- ghosts
