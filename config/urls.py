@@ -3,10 +3,10 @@
 from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
-from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularJSONAPIView
 
 from config import health
-from config.docs import asyncapi
+from config.docs import api_page, asyncapi
 
 api = [
     path("", include("accounts.urls")),
@@ -19,7 +19,7 @@ urlpatterns = [
     path("healthz/ready", health.ready),
     path("docs/openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
     path("docs/asyncapi.json", asyncapi),
-    path("docs/", SpectacularSwaggerView.as_view(url_name="openapi")),
+    path("docs/", api_page),
     path("admin/", admin.site.urls),
     *(path("dev/", include(module)) for module in settings.LOCAL_URLCONFS),
 ]
