@@ -46,6 +46,7 @@ class RoomsView(APIView):
 class RoomView(APIView):
     @extend_schema(operation_id="room", responses=RoomSerializer)
     def get(self, request: MemberRequest, room: int) -> Response:
+        """One room of mine."""
         summary = _stored(selectors.summaries, request.user.pk, [own_room(request, room)])[0]
         return Response(_room(summary, _partners([summary.partner])[summary.partner]))
 
@@ -53,6 +54,7 @@ class RoomView(APIView):
 class PartnerView(APIView):
     @extend_schema(operation_id="room_partner", responses=PartnerSerializer)
     def get(self, request: MemberRequest, room: int) -> Response:
+        """Who the other one is; a member who has left keeps a place and no face."""
         partner = own_room(request, room).partner_of(request.user.pk)
         return Response(_partners([partner])[partner])
 

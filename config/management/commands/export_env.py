@@ -12,9 +12,9 @@ HEAD = """\
 
 Generated from `config/env.py` by `manage.py export_env`. Do not edit: a test compares the two.
 
-Every process reads all of them once, at its start. One that is missing or can't be read stops the process with a message
-that names each mistake and what the variable means. A **secret** may stand in a file instead: `NAME_FILE` names the
-file, and wins over `NAME`.
+Every process reads all of them once, at its start. One that is missing or can't be read stops the process with a
+message that names each mistake and what the variable means. A **secret** may stand in a file instead: `NAME_FILE` names
+the file, and wins over `NAME`.
 
 "required" holds on a server. `make run` and `make test` need none of them: their own values stand in
 `config/settings/local.py` and `config/settings/test.py`; whatever is set in the environment still wins there.
@@ -27,7 +27,7 @@ Read elsewhere, because they decide which settings and which place are meant bef
 
 | variable | default | meaning |
 | --- | --- | --- |
-| `DJANGO_SETTINGS_MODULE` | `config.settings.local` for `manage.py`, `config.settings.server` for a web server | which settings hold |
+| `DJANGO_SETTINGS_MODULE` | `config.settings.local` for `manage.py`, else `config.settings.server` | which settings hold |
 | `PORT` | `8000` | `make run`: where the service answers |
 | `LOCAL_DIR` | `.local` | `make run`: where its data, logs and `stack.env` are kept |
 | `PYTHON` | the first found of 3.11, 3.12 and 3.13 | `make`: the interpreter that `.venv` is built with |
