@@ -15,6 +15,8 @@ import { RoomSlot } from "./room-slot.js";
 
 const PATIENCE_MS = 10_000;              // then an error page instead of shapes
 const EVERYBODY_AT_ONCE_MS = 5_000;      // everybody's clock strikes ten: the question is spread over this
+const AFTER_THE_STROKE_MS = 1_000;
+const RARELY_MS = 60_000;
 const STALE_AFTER_MS = 60_000;
 const BEFORE_THE_LAMPS = { lit: "mine", lamps: 0 };
 
@@ -24,6 +26,7 @@ export class MainPage {
   #main = null;                          // the last answer of GET /main
   #situation = null;
   #drawnAs = "";
+  #asked = 0;
   #loadedAt = 0;
   #timer = null;
   #patience = null;
@@ -139,8 +142,9 @@ export class MainPage {
   }
 
   async #load({ celebrate = false } = {}) {
+    const question = (this.#asked += 1);
     const main = await this.#ask();
-    if (this.#left || main === null) return;
+    if (this.#left || main === null || question !== this.#asked) return;      // a newer question will say more
     clearTimeout(this.#patience);
     const opened = celebrate && this.#route.name === "main" && this.#main?.phase !== "matched" && main.phase === "matched";
     this.#main = main;
@@ -267,7 +271,14 @@ export class MainPage {
     clearTimeout(this.#timer);
     const { msLeft } = this.#situation;
     if (msLeft > 0) this.#timer = setTimeout(() => this.#tick(), untilNextTick(msLeft));
-    else this.#timer = setTimeout(() => this.#load({ celebrate: true }), 1000 + Math.random() * EVERYBODY_AT_ONCE_MS);
+    else this.#timer = setTimeout(() => this.#load({ celebrate: true }), this.#untilAskedAgain());
+  }
+
+  /** The time has come; the longer nothing happens, the rarer the question. */
+  #untilAskedAgain() {
+    const late = this.#app.client.now() - new Date(this.#main.counts_down_to);
+    const within = Math.min(RARELY_MS, Math.max(EVERYBODY_AT_ONCE_MS, late));
+    return AFTER_THE_STROKE_MS + Math.random() * within;
   }
 
   /** Only what time changes, unless time has changed where the member stands. */
