@@ -11,6 +11,7 @@ from rest_framework.views import APIView
 from accounts import selectors as accounts
 from accounts.authentication import MemberRequest
 from chat import presence, read_positions, selectors
+from chat.fanout import announce
 from chat.gateway import process
 from chat.message_log import read
 from chat.message_log.entry import Entry
@@ -100,6 +101,7 @@ class ReadView(APIView):
         body.is_valid(raise_exception=True)
         seq = min(body.validated_data["seq"], _stored(selectors.summaries, request.user.pk, [facts])[0].last_seq)
         _stored(read_positions.write, room, request.user.pk, seq)
+        announce.read(room, request.user.pk, seq)
         return Response(status=204)
 
 

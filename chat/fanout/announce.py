@@ -14,6 +14,7 @@ from django.conf import settings
 from chat.fanout.layer import RoomLayer, common_channel, envelope
 from chat.fanout.live_rooms import Event, event_of
 from chat.message_log.entry import Entry
+from chat.protocol import MessageRead, encode
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +32,16 @@ def entry(entry: Entry) -> None:
 
 def room_opened(room: int, members: tuple[int, ...]) -> None:
     publish(EVERYBODY, {"type": "hub.opened", "from": "", "room": room, "members": list(members)})
+
+
+def read(room: int, member: int, seq: int) -> None:
+    """The member has read up to this seq over REST."""
+    frame = encode(MessageRead(room=room, member=member, seq=seq))
+    publish(group_of(room), frame_message("", room, member, frame, read=seq))
+
+
+def frame_message(sender: str, room: int, member: int, frame: bytes, *, read: int) -> dict[str, Any]:
+    return {"type": "hub.frame", "from": sender, "room": room, "member": member, "frame": frame, "read": read}
 
 
 def events_message(sender: str, room: int, events: list[Event]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from chat.fanout.announce import EVERYBODY, events_message, group_of
+from chat.fanout.announce import EVERYBODY, events_message, frame_message, group_of
 from chat.fanout.live_rooms import Event, LiveRoom, LiveRooms, Subscription, event_of
 from chat.message_log.entry import Entry
 from chat.message_log.read import LogReader, LogUnreadable
@@ -118,8 +118,7 @@ class Hub:
         if room is not None:
             self.on_frame(room, member, frame, read)
         if self._elsewhere(room_id):
-            message = {"type": "hub.frame", "from": self._channel, "room": room_id, "member": member}
-            message |= {"frame": frame, "read": read}
+            message = frame_message(self._channel, room_id, member, frame, read=read)
             self._word.append((group_of(room_id), message))
             self._wake.set()
 
@@ -260,9 +259,13 @@ class Hub:
     # --- the sweep
     async def _sweep(self) -> None:
         """Pub/sub may lose the last message of a quiet room, and no later event would show the gap."""
+        seconds = 0
         while True:
-            await asyncio.sleep(SWEEP_UNWELL_S if getattr(self._layer, "unwell", False) else SWEEP_S)
-            await self._compare_with_log()
+            await asyncio.sleep(SWEEP_UNWELL_S)
+            seconds += SWEEP_UNWELL_S
+            if seconds >= SWEEP_S or getattr(self._layer, "unwell", False):
+                seconds = 0
+                await self._compare_with_log()
 
     async def _compare_with_log(self) -> None:
         for room in self._rooms.all():
