@@ -32,10 +32,17 @@ def refuse_suspended(member: Member) -> None:
 
 
 @transaction.atomic
-def suspend(member_id: int, until: datetime, *, by: str, reason: str) -> None:
-    """Keep a member out until then. Sessions stay and work again afterwards; what is live now is cut (`revoked_at`)."""
-    Member.objects.filter(id=member_id).update(suspended_until=until, revoked_at=timezone.now())
-    audit.record(by, "suspend", subject=f"member {member_id}", reason=reason, details={"until": iso(until)})
+def suspend(member_id: int, until: datetime | None, *, by: str, reason: str) -> None:
+    """Keep a member out until then; None lifts it. Sessions stay and work again afterwards.
+
+    What is live now is cut: every process asks for `selectors.revocations`.
+    """
+    if until:
+        Member.objects.filter(id=member_id).update(suspended_until=until, revoked_at=timezone.now())
+        audit.record(by, "suspend", subject=f"member {member_id}", reason=reason, details={"until": iso(until)})
+    else:
+        Member.objects.filter(id=member_id).update(suspended_until=None, revoked_at=None)
+        audit.record(by, "lift_suspension", subject=f"member {member_id}", reason=reason)
 
 
 @transaction.atomic

@@ -1,0 +1,89 @@
+"""What staff see of members, and the lists they edit. A suspension is the only thing they can do to a member here."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+
+from accounts.models import Department, Keyword, Member, Mood, Preference, Profile, Session
+from accounts.services import standing
+
+
+class ReadOnly(admin.options.BaseModelAdmin):
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class ProfileInline(ReadOnly, admin.StackedInline):
+    model = Profile
+    exclude = ["nickname_key"]
+
+
+class PreferenceInline(ReadOnly, admin.StackedInline):
+    model = Preference
+
+
+class SessionInline(ReadOnly, admin.TabularInline):
+    model = Session
+    fields = readonly_fields = ["device", "client", "created_at", "last_seen", "ended_at"]
+
+
+class StandingForm(forms.ModelForm):
+    reason = forms.CharField(max_length=500, help_text="for the audit log; the member does not see it")
+
+    class Meta:
+        model = Member
+        fields = ["suspended_until"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["suspended_until"].required = False
+        self.fields["suspended_until"].help_text = "empty: not suspended"
+
+
+@admin.register(Member)
+class MemberAdmin(admin.ModelAdmin):
+    form = StandingForm
+    list_display = ["id", "profile", "language", "active", "suspended_until", "withdrawn_at", "created_at"]
+    list_filter = ["active", "inactive_reason", "language"]
+    list_select_related = ["profile"]
+    search_fields = ["=id", "=profile__nickname"]
+    readonly_fields = ["id", "language", "created_at", "active", "inactive_reason", "taking_part_since", "withdrawn_at"]
+    inlines = [ProfileInline, PreferenceInline, SessionInline]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Member, form: Any, change: bool) -> None:
+        if "suspended_until" in form.changed_data:
+            standing.suspend(
+                obj.id, obj.suspended_until, by=request.user.get_username(), reason=form.cleaned_data["reason"]
+            )
+
+
+class CatalogueAdmin(admin.ModelAdmin):
+    """Ids are for ever, so an item is no longer offered rather than deleted."""
+
+    list_display = ["name_ko", "name_en", "id", "position", "offered"]
+    list_editable = ["position", "offered"]
+    list_filter = ["offered"]
+    search_fields = ["name_ko", "name_en", "id"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return ["id"] if obj else []
+
+    def get_prepopulated_fields(self, request: HttpRequest, obj: Any = None) -> dict[str, Any]:
+        return {} if obj else {"id": ["name_en"]}
+
+
+admin.site.register([Department, Keyword, Mood], CatalogueAdmin)

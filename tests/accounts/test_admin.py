@@ -1,0 +1,71 @@
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from accounts.models import Department
+from core.ledger.models import AuditEntry
+from tests.accounts.visitor import Visitor
+
+
+@pytest.fixture
+def staff(db: None) -> Client:
+    client = Client(headers={"Accept-Language": "en"})
+    client.force_login(User.objects.create_superuser("keeper"))
+    return client
+
+
+@pytest.mark.parametrize("model", ["member", "department", "keyword", "mood"])
+def test_lists_can_be_read(staff: Client, member: Visitor, model: str) -> None:
+    assert staff.get(f"/admin/accounts/{model}/").status_code == 200
+
+
+def test_member_is_shown_without_the_kakao_id(staff: Client, member: Visitor) -> None:
+    page = staff.get(f"/admin/accounts/member/{member.id}/change/").content.decode()
+
+    assert "도토리" in page
+    assert str(member.row.kakao_id) not in page
+
+
+def test_suspension_is_written_down_and_reaches_the_member(staff: Client, member: Visitor) -> None:
+    member_id = member.id
+    form = {"suspended_until_0": "2099-01-01", "suspended_until_1": "00:00:00", "reason": "a confirmed report"}
+    inlines = {
+        f"{prefix}-{count}": "0"
+        for prefix in ("profile", "preference", "sessions")
+        for count in ("TOTAL_FORMS", "INITIAL_FORMS")
+    }
+
+    answer = staff.post(f"/admin/accounts/member/{member_id}/change/", form | inlines)
+
+    assert answer.status_code == 302
+    assert member.get("/members/me").json()["until"] == "2099-01-01T00:00:00.000Z"
+    entry = AuditEntry.objects.get()
+    assert (entry.actor, entry.action, entry.subject) == ("keeper", "suspend", f"member {member_id}")
+
+    staff.post(f"/admin/accounts/member/{member_id}/change/", {"reason": "a mistake"} | inlines)
+
+    assert member.get("/members/me").status_code == 200
+    assert AuditEntry.objects.latest("id").action == "lift_suspension"
+
+
+def test_suspension_needs_a_reason(staff: Client, member: Visitor) -> None:
+    staff.post(
+        f"/admin/accounts/member/{member.id}/change/",
+        {"suspended_until_0": "2099-01-01", "suspended_until_1": "00:00:00"},
+    )
+
+    assert member.get("/members/me").status_code == 200
+
+
+@pytest.mark.parametrize("action", ["add/", "{id}/delete/"])
+def test_members_are_neither_made_nor_deleted_here(staff: Client, member: Visitor, action: str) -> None:
+    assert staff.post(f"/admin/accounts/member/{action.format(id=member.id)}", {"post": "yes"}).status_code == 403
+
+
+def test_operators_edit_the_catalogue(staff: Client, offered: None) -> None:
+    form = {"id": "magic", "name_ko": "마법학과", "name_en": "Magic", "position": "99", "offered": "on"}
+
+    assert staff.post("/admin/accounts/department/add/", form).status_code == 302
+
+    assert Department.objects.get(id="magic").name_ko == "마법학과"
+    assert staff.get("/admin/accounts/department/magic/change/").status_code == 200
