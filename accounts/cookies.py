@@ -33,10 +33,14 @@ def client_of(request: Request) -> str:
 
 
 def refuse_foreign(request: Request) -> None:
-    """For browsers. Raises Forbidden for a page that is not ours, UnsupportedMediaType for what a form could send."""
+    """For browsers. Raises Forbidden for a page that is not ours, UnsupportedMediaType for what a form could send.
+
+    A browser names its page with every POST: who names none and shows no cookie is a script of somebody's own.
+    """
     if client_of(request) == "native":
         return
-    if request.headers.get("Origin") not in settings.ALLOWED_ORIGINS:
+    is_a_script = "Origin" not in request.headers and NAME not in request.COOKIES
+    if not is_a_script and request.headers.get("Origin") not in settings.ALLOWED_ORIGINS:
         raise Forbidden(_("Members can't sign in from this address."), code="origin_not_allowed")
     if request.content_type.partition(";")[0].strip() != "application/json":
         raise UnsupportedMediaType(request.content_type)

@@ -219,6 +219,18 @@ def test_finishing_with_another_redirect_uri_is_refused(visitor: Visit) -> None:
     assert somebody.post("/auth/kakao", back).json()["code"] == "sign_in_expired"
 
 
+def test_a_script_that_is_no_browser_signs_in_without_an_origin(visitor: Visit) -> None:
+    somebody = visitor()
+    back = somebody.come_back_from_kakao("도토리") | {"verifier": VERIFIER}
+    del somebody.headers["Origin"]
+
+    answer = somebody.post("/auth/kakao", back)
+
+    assert answer.status_code == 201
+    assert "refresh" not in answer.json()
+    assert somebody.post("/auth/refresh", {}).status_code == 403
+
+
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", ""])
 def test_foreign_page_signs_nobody_in(visitor: Visit, origin: str) -> None:
     somebody = visitor()
