@@ -346,6 +346,14 @@ async def _respond(send: Send, status: int, body: bytes, *, kind: str) -> None:
 
 
 class _InProcess(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listens = asyncio.Event()
+
+    async def startup(self, sockets: list[Any] | None = None) -> None:
+        await super().startup(sockets)
+        self.listens.set()
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Ctrl-C is pytest's."""
@@ -358,8 +366,7 @@ async def serving(service: ScriptedService) -> AsyncIterator[ScriptedService]:
     config = uvicorn.Config(service, port=0, lifespan="off", ws="websockets-sansio", log_level="warning")
     server = _InProcess(config)
     running = asyncio.create_task(server.serve())
-    while not server.started:
-        await asyncio.sleep(0.01)
+    await server.listens.wait()
     service.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     try:
         yield service
