@@ -23,6 +23,7 @@ class RoomFacts:
     closes_at: datetime
     is_open: bool
     closed_reason: str
+    closed_by: int | None
 
     def partner_of(self, member: int) -> int:
         return next(other for other in self.members if other != member)
@@ -37,6 +38,7 @@ class RoomSummary:
     opens_at: datetime
     closes_at: datetime
     closed_reason: str | None
+    closed_by: int | None
     partner: int
     last_seq: int
     my_read_seq: int
@@ -126,6 +128,7 @@ def _facts(rows: QuerySet[RoomMember]) -> list[RoomFacts]:
             closes_at=room.closes_at,
             is_open=room.is_open,
             closed_reason=room.closed_reason,
+            closed_by=room.closed_by,
         )
         for room in found.values()
     ]
@@ -175,6 +178,7 @@ def _summary(member: int, room: RoomFacts, row: dict[str, Any]) -> RoomSummary:
         opens_at=room.opens_at,
         closes_at=room.closes_at,
         closed_reason=room.closed_reason or (tail.reason if tail and ended else None) or None,
+        closed_by=room.closed_by or (tail.by if tail and ended else None),
         partner=room.partner_of(member),
         last_seq=tail.seq if tail else 0,
         my_read_seq=positions.get(member, 0),

@@ -24,6 +24,7 @@ class RoomSerializer(serializers.Serializer):
     opens_at = Moment()
     closes_at = Moment()
     closed_reason = serializers.CharField(allow_null=True)
+    closed_by = serializers.IntegerField(allow_null=True, help_text="who left; null when nobody did")
     last_seq = serializers.IntegerField()
     my_read_seq = serializers.IntegerField()
     partner_read_seq = serializers.IntegerField()

@@ -219,6 +219,17 @@ async def test_a_closed_room_is_read_only_after_a_reload(room: RoomPage, service
     await expect(room.page.locator(".composer")).to_have_count(0)
 
 
+async def test_who_left_is_remembered_after_a_reload(room: RoomPage, service: ScriptedService) -> None:
+    await room.open()
+    await service.close_room("left", by=PARTNER)
+    await expect(room.log).to_contain_text("도토리님이 방을 나갔어요.")
+
+    await room.page.reload()
+
+    await expect(room.log).to_contain_text("도토리님이 방을 나갔어요.")
+    await expect(room.foot).to_contain_text("괜찮아요, 그럴 수 있어요.")
+
+
 async def test_leaving_asks_first_and_goes_back_to_the_main_page(room: RoomPage, service: ScriptedService) -> None:
     await room.open()
 
