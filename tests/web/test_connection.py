@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import BrowserContext, Page, expect
 
 from chat.protocol import Identify, MessageSend, Sync
 from tests.web.room_page import RoomPage
@@ -132,3 +132,15 @@ async def test_a_message_is_sent_again_when_no_ack_comes(room: RoomPage, service
     await expect(page.locator(".msg .one")).to_be_visible()
     first, second = service.received(MessageSend)
     assert first == second
+
+
+async def test_pictures_do_not_need_the_network(
+    room: RoomPage, service: ScriptedService, context: BrowserContext
+) -> None:
+    await room.open()
+
+    await context.set_offline(True)
+
+    picture = room.strip.locator("svg use")
+    await expect(picture).to_have_count(1)
+    assert await picture.evaluate("use => use.getBBox().width") > 0

@@ -1,5 +1,7 @@
 // Building the page out of elements: no HTML by string anywhere, so that nothing a member wrote can become markup.
 
+import { iconId } from "./icons.js";
+
 const SVG = "http://www.w3.org/2000/svg";
 
 /**
@@ -25,7 +27,7 @@ export function icon(name, { small = false, label = null } = {}) {
     svg.setAttribute(attribute, value);
   }
   const use = document.createElementNS(SVG, "use");
-  use.setAttribute("href", `icons.svg#${name}`);
+  use.setAttribute("href", `#${iconId(name)}`);
   svg.append(use);
   return svg;
 }

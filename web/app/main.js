@@ -6,6 +6,7 @@ import { announce } from "./announcer.js";
 import { Catalogue } from "./catalogue.js";
 import { preferenceForm } from "./forms/preference.js";
 import { profileForm } from "./forms/profile.js";
+import { takeInIcons } from "./icons.js";
 import { isLocalRun } from "./main-page/local-run.js";
 import { MainPage } from "./main-page/page.js";
 import { settingsPage } from "./pages/settings.js";
@@ -32,6 +33,7 @@ let signedOut = null;            // () → page: instead of it, after a session 
 let insteadOf = null;            // () → page or null: what is shown whatever the address says
 
 addTexts(roomTexts);
+takeInIcons();
 boot();
 
 async function boot() {

@@ -3,7 +3,6 @@
 import { el, icon } from "../dom.js";
 import { face } from "../person.js";
 import { clockTime } from "../time.js";
-import { copyIcon } from "./copy-icon.js";
 import { LOOK } from "./rows.js";
 import { isLargeEmoji, saidNodes } from "./said.js";
 
@@ -66,7 +65,7 @@ export class Bubble {
   #buttons({ message, failure }) {
     const { clientId, text } = message;
     const first = failure === "room_closed"
-      ? el("button", { type: "button", "aria-label": this.#t("talk.copy"), on: { click: () => this.#deeds.copy(text) } }, copyIcon())
+      ? el("button", { type: "button", "aria-label": this.#t("talk.copy"), on: { click: () => this.#deeds.copy(text) } }, icon("copy"))
       : el("button", { type: "button", "aria-label": this.#t("talk.send-again"), on: { click: () => this.#deeds.retry(clientId) } }, icon("again"));
     const discard = el("button", { type: "button", "aria-label": this.#t("talk.discard"), on: { click: () => this.#deeds.discard(clientId) } }, icon("close"));
     return el("span", { class: "retry" }, first, discard);
