@@ -1,6 +1,6 @@
 """The room in a browser, in the words of somebody who looks at it."""
 
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Locator, Page, WebSocket, expect
 
 from tests.web.scripted_service import ROOM, ScriptedService
 
@@ -9,6 +9,8 @@ class RoomPage:
     def __init__(self, page: Page, service: ScriptedService) -> None:
         self.page = page
         self.service = service
+        self.sockets: list[WebSocket] = []
+        page.on("websocket", self.sockets.append)
         self.head = page.locator(".room-head")
         self.log = page.get_by_role("log")
         self.bubbles = page.locator(".msg:not(.typing) .bub")
@@ -31,6 +33,12 @@ class RoomPage:
         """Its socket is identified; the beat of the page's own clock is not needed for this."""
         while not self.service.sockets:
             await self.page.evaluate("() => new Promise(requestAnimationFrame)")
+
+    async def cut(self, code: int, reason: str = "") -> None:
+        """The service closes the connection, and the browser has noticed."""
+        async with self.sockets[-1].expect_event("close"):
+            await self.service.cut(code, reason)
+        await self.page.evaluate("() => {}")
 
     async def reload(self) -> None:
         self.service.sockets.clear()

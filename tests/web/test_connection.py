@@ -34,7 +34,7 @@ async def test_a_close_is_silent_for_a_second_then_said(
     service.turned_away_with = (1012, "")
     await page.clock.pause_at(datetime.now(UTC) + timedelta(seconds=2))
 
-    await service.cut(code, reason)
+    await room.cut(code, reason)
     await page.clock.run_for(950)
     await expect(room.strip).to_have_text("")
     await page.clock.run_for(150)
