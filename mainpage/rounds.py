@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -105,7 +106,6 @@ def _advance_round(round_: Round, at: datetime) -> list[Step]:
             return steps
         round_.state = transition.new
         steps.append(Step(round_.date, transition.old, transition.new, said))
-        logger.info("round %s: %s → %s: %s", round_.date, transition.old, transition.new, said)
     return steps
 
 
@@ -116,6 +116,10 @@ def _take(transition: Transition, round_: Round, at: datetime) -> str | None:
         return None
     said = transition.work(round_, at)
     transaction.on_commit(bulletin.forget)
+    # After the commit: a dry run, which has none, leaves no line that says it happened.
+    transaction.on_commit(
+        partial(logger.info, "round %s: %s → %s: %s", round_.date, transition.old, transition.new, said)
+    )
     return said
 
 
