@@ -92,16 +92,22 @@ def faces(member_ids: Collection[int]) -> dict[int, Face]:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a member stands: `onboarding` is "profile", "preference" or "done", `inactive_reason` "self" or "ghost"."""
+    """Where a member stands: `onboarding` is "profile", "preference" or "done", `inactive_reason` "self" or "ghost".
+
+    `taking_part_since`: complete and active without a break; None who is not.
+    """
 
     active: bool
     inactive_reason: str | None
     onboarding: str
+    taking_part_since: datetime | None
 
 
 def member_standing(member: Member) -> Standing:
     """No query for the member of a request: BearerAuthentication loads profile and preference along."""
-    return Standing(member.active, member.inactive_reason or None, onboarding(member))
+    return Standing(
+        member.active, member.inactive_reason or None, onboarding(member), taking_part_since=member.taking_part_since
+    )
 
 
 def onboarding(member: Member) -> str:

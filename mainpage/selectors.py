@@ -21,7 +21,7 @@ from chat.selectors import RoomSummary
 from mainpage import bulletin
 from mainpage.bulletin import Announcement, Bulletin, Opened
 from mainpage.models import Entrant, Round
-from mainpage.timetable import Timetable, local_date, timetable
+from mainpage.timetable import A_DAY, Timetable, local_date, timetable
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def main_page(member: Any, now: datetime) -> MainPage:
     newest = chat.selectors.current_room(member.pk)
     room = newest if newest and _is_shown(newest, board.last_opened) else None
     phase = _phase(standing, room)
-    night = _night_of(room) if room and phase == "matched" else board.next_night
+    night = _night_of(room) if room and phase == "matched" else _next_night_of(standing, board.next_night, now)
     return MainPage(
         phase=phase,
         server_time=now,
@@ -115,6 +115,13 @@ def _phase(standing: accounts.selectors.Standing, room: RoomSummary | None) -> s
     if not standing.active:
         return "inactive"
     return "closed" if room else "waiting"
+
+
+def _next_night_of(standing: accounts.selectors.Standing, next_night: Timetable, now: datetime) -> Timetable:
+    """Tonight's; once its entry has closed, for who came too late the one after it."""
+    since, closes_at = standing.taking_part_since, next_night.entry_closes_at
+    is_too_late = now >= closes_at and (since is None or since > closes_at)
+    return timetable(next_night.date + A_DAY) if is_too_late else next_night
 
 
 def _night_of(room: RoomSummary) -> Timetable:

@@ -67,6 +67,16 @@ def test_waiting_goes_on_between_pairing_and_opening(night):
     assert (page.phase, page.counts_down_to, page.room) == ("waiting", at("22:00"), None)
 
 
+def test_who_comes_after_entry_has_closed_waits_for_the_next_night(night):
+    early, late = night.member("FEMALE", since=at("20:59")), night.member("MALE", since=at("21:01"))
+
+    assert page_of(early, at("21:30")).round.date == EVENING
+    assert page_of(late, at("20:30")).round.date == EVENING
+    page = page_of(late, at("21:30"))
+    assert page.round.date == EVENING + timedelta(days=1)
+    assert page.counts_down_to == at("22:00", days=1)
+
+
 def test_onboarding_until_the_preference_is_there(night):
     member = night.member("FEMALE")
     Preference.objects.filter(member=member).delete()
