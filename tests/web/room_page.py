@@ -10,7 +10,7 @@ class RoomPage:
         self.page = page
         self.service = service
         self.sockets: list[WebSocket] = []
-        page.on("websocket", self.sockets.append)
+        page.on("websocket", lambda socket: self.sockets.append(socket))
         self.head = page.locator(".room-head")
         self.log = page.get_by_role("log")
         self.bubbles = page.locator(".msg:not(.typing) .bub")
