@@ -40,7 +40,7 @@ class Outlet(Protocol):
     """What a subscription needs of a socket's outgoing side (chat/gateway/outgoing.py)."""
 
     def control(self, frame: bytes) -> None: ...
-    def event(self, frame: bytes, subscription: "Subscription", seq: int) -> None: ...
+    def event(self, frame: bytes, subscription: "Subscription", seq: int, *, is_repeat: bool = False) -> None: ...
     def ephemeral(self, frame: bytes) -> None: ...
     async def drained(self) -> None: ...
 
@@ -84,7 +84,7 @@ class Subscription:
             )
         )
         if entry.seq <= self.cursor:
-            self.outlet.control(ack)
+            self.outlet.event(ack, self, entry.seq, is_repeat=True)
         elif self.acks is None:
             self.acks = {entry.seq: ack}
         else:

@@ -23,6 +23,7 @@ class Queued(NamedTuple):
     frame: bytes
     subscription: Backlogged | None = None
     seq: int = 0
+    is_repeat: bool = False
     is_ephemeral: bool = False
 
 
@@ -52,10 +53,10 @@ class Outgoing:
         else:
             self._write(frame)
 
-    def event(self, frame: bytes, subscription: Backlogged, seq: int) -> None:
-        """An entry of a room's log."""
+    def event(self, frame: bytes, subscription: Backlogged, seq: int, *, is_repeat: bool = False) -> None:
+        """An entry of a room's log; or, as `is_repeat`, the ack of one that went this way before."""
         if self.paused:
-            self._enqueue(Queued(frame, subscription, seq))
+            self._enqueue(Queued(frame, subscription, seq, is_repeat))
         else:
             self._write(frame)
 
@@ -127,17 +128,20 @@ class Outgoing:
         self._bytes = sum(len(queued.frame) for queued in kept)
 
     def _drop_backlog(self) -> None:
+        """A repeated ack goes with the entry it acknowledges: it must not come before what is read again."""
         first: dict[int, tuple[Backlogged, int]] = {}
-        kept = []
         for queued in self._queue or ():
-            if queued.subscription is None:
-                kept.append(queued)
-            else:
+            if queued.subscription is not None and not queued.is_repeat:
                 first.setdefault(id(queued.subscription), (queued.subscription, queued.seq))
+        kept = [queued for queued in self._queue or () if not _is_dropped(queued, first.get(id(queued.subscription)))]
         for subscription, seq in first.values():
             subscription.rewind(seq)
             kept.append(Queued(self._resync(subscription, seq)))
         self._keep(kept)
+
+
+def _is_dropped(queued: Queued, first: tuple[Backlogged, int] | None) -> bool:
+    return first is not None and queued.seq >= first[1]
 
 
 def _nowhere(frame: bytes) -> None:
