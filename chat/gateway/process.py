@@ -177,10 +177,11 @@ class ChatProcess:
 
     def _welcome(self, session: Session, rooms: dict[int, RoomFacts]) -> None:
         """Say `ready`, then what was missed, then live. Nothing is awaited in here, so nothing can pass in between."""
+        rooms = rooms | self._facts.get(session.member, {})  # those it resumes, and those that opened meanwhile
         if any(self.rooms.get(room) is None for room in rooms):
             self.arrive(session)  # a view was forgotten while the others' were read: once more
             return
-        self._facts.setdefault(session.member, {}).update(rooms)
+        self._facts[session.member] = rooms
         states, subscriptions = [], []
         for facts in rooms.values():
             room = self.rooms[facts.id]
@@ -305,7 +306,7 @@ class ChatProcess:
                 fresh = [
                     room
                     for room in facts
-                    if any(room.id not in self._facts.get(member, {room.id: room}) for member in room.members)
+                    if any(room.id not in session.subscriptions for session in self._sessions_of(room))
                 ]
                 await self._view(fresh)
             except (DatabaseError, LogUnreadable, TimeoutError) as error:
@@ -324,10 +325,14 @@ class ChatProcess:
         for member in facts.members:
             if member in self._facts:
                 self._facts[member][facts.id] = facts
-            for session in self._of_member.get(member, ()):
-                if facts.id not in session.subscriptions:
-                    session.outgoing.control(encode(RoomOpened(**self._state(facts, room, member))))
-                    self._subscribe(session, room).live = True
+        for session in self._sessions_of(facts):
+            if facts.id not in session.subscriptions:
+                session.outgoing.control(encode(RoomOpened(**self._state(facts, room, session.member))))
+                self._subscribe(session, room).live = True
+
+    def _sessions_of(self, room: RoomFacts) -> list[Session]:
+        """A member's devices may have heard of a room at different times: each is asked what it has."""
+        return [session for member in room.members for session in self._of_member.get(member, ())]
 
     # --- presence
     def _is_online(self, member: int) -> bool:
