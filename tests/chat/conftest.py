@@ -72,6 +72,14 @@ async def device(socket_url: str) -> AsyncIterator[Callable[..., Awaitable[Devic
         await each.close()
 
 
+@pytest.fixture
+async def stranger(socket_url: str) -> AsyncIterator[Device]:
+    """A socket that has heard `hello` and said nothing yet."""
+    device = await Device.connected(socket_url)
+    yield device
+    await device.close()
+
+
 def make_pairs(served: Served, number: int, *, with_room: bool = True) -> list[Pair]:
     code = f"from tests.chat.pairs import pairs; pairs({number}, with_room={with_room})"
     lines = served.manage("shell", "-v", "0", "-c", code).strip().splitlines()

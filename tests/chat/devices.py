@@ -33,13 +33,21 @@ class Device:
             url, max_size=None, compression=None, ping_interval=None, proxy=None, close_timeout=1, **options
         )
         device = cls(socket)
-        await device.expect("hello")
+        try:
+            await device.expect("hello")
+        except BaseException:
+            await device.close()
+            raise
         return device
 
     @classmethod
     async def identified(cls, url: str, token: str, *, resume: dict[int, int] | None = None) -> "Device":
         device = await cls.connected(url, subprotocols=["damso.v1"])
-        device.ready = await device.identify(token, resume=resume)
+        try:
+            device.ready = await device.identify(token, resume=resume)
+        except BaseException:
+            await device.close()
+            raise
         return device
 
     async def identify(self, token: str, *, resume: dict[int, int] | None = None) -> Frame:
