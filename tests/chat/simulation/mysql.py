@@ -25,8 +25,6 @@ OPENED = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 @dataclass
 class Row:
     facts: RoomFacts
-    reason: str = ""
-    by: int | None = None
     owes_end: bool = False
 
 
@@ -39,8 +37,16 @@ class MySQL:
         return self.rooms[room].facts
 
     def open(self, room: int, members: tuple[int, int]) -> None:
-        times = {"opens_at": OPENED, "closes_at": OPENED + timedelta(hours=22)}
-        self.rooms[room] = Row(RoomFacts(id=room, members=members, is_open=True, closed_reason="", **times))
+        facts = RoomFacts(
+            id=room,
+            members=members,
+            opens_at=OPENED,
+            closes_at=OPENED + timedelta(hours=22),
+            is_open=True,
+            closed_reason="",
+            closed_by=None,
+        )
+        self.rooms[room] = Row(facts)
         self._world.say(f"room {room} opens")
         announce.room_opened(room, members)
 
@@ -49,8 +55,8 @@ class MySQL:
         row = self.rooms[room]
         if row.facts.is_open:
             self._world.say(f"room {room} is closed in MySQL ({reason})")
-            row.facts = replace(row.facts, is_open=False, closed_reason=reason)
-            row.reason, row.by, row.owes_end = reason, by, True
+            row.facts = replace(row.facts, is_open=False, closed_reason=reason, closed_by=by)
+            row.owes_end = True
 
     async def rooms_and_faces(self, members: list[int], also: Any) -> tuple[list[RoomFacts], dict[int, Face]]:
         await self._answer()
@@ -71,7 +77,7 @@ class MySQL:
     async def end_log(self, room: int) -> Entry:
         """What the outbox's END_LOG does."""
         row = self.rooms[room]
-        entry: Entry = await in_thread(closing.end, room, reason=row.reason, by=row.by)
+        entry: Entry = await in_thread(closing.end, room, reason=row.facts.closed_reason, by=row.facts.closed_by)
         self._world.say(f"room {room} ended by {entry.id}")
         announce.entry(entry)
         row.owes_end = False
