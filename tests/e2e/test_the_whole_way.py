@@ -1,0 +1,173 @@
+"""Two people meet: from signing in to the last word, each in a window of their own."""
+
+import os
+import re
+import signal
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from playwright.async_api import Page, expect
+
+from dev.stack.served import Served
+from tests.e2e.conftest import DESK, PHONE, manage
+from tests.e2e.windows import Window
+
+SEOUL = ZoneInfo("Asia/Seoul")
+WORKERS_START_WITHIN_MS = 60_000
+COUNTDOWN = re.compile(r"^\s*(\d+시간\s*)?\d+분\s*(\d+초)?\s*$")
+
+
+async def test_two_people_meet_talk_and_part(window, nights: Served) -> None:
+    acorn, sky = await window(on=nights, **PHONE), await window(on=nights, **DESK)
+
+    await sign_in_as_a_person_of_the_list(acorn, "도토리")
+    await sign_in_with_a_name(sky, "하늘이")
+    await introduce(acorn, nickname="도토리", gender="여자", department="컴퓨터공학과", keywords=["음악", "고양이", "카페"])
+    await introduce(sky, nickname="하늘이", gender="남자", department="시각디자인학과", keywords=["사진", "영화", "밤산책"])
+    for each in (acorn, sky):
+        await expect(each.page.locator(".count")).to_have_text(COUNTDOWN)
+        await mark_document(each.page)
+
+    await manage(nights, "advance_rounds", "--at", when_rooms_open().isoformat())
+
+    for each in (acorn, sky):
+        await each.shows("방이 열렸어요")
+        await expect(each.page.locator(".count")).to_have_text(COUNTDOWN)
+        assert await is_the_marked_document(each.page)
+    await acorn.click("대화방 들어가기", role="link")
+    await expect(acorn.page.get_by_role("heading", name="하늘이")).to_be_focused()  # no keyboard over the page of a phone
+    await expect(sky.page.get_by_role("heading", name="도토리").and_(sky.page.locator("h1"))).to_be_visible()
+
+    await acorn.has_said("안녕하세요!")
+    await sky.reads("안녕하세요!")
+    await sky.composer.press_sequentially("반가워요")
+    await expect(acorn.page.locator(".typing")).to_contain_text("하늘이님이 쓰고 있어요")
+    await sky.page.keyboard.press("Enter")
+    await acorn.reads("안녕하세요!", "반가워요")
+    await expect(acorn.page.locator(".typing")).to_have_count(0)
+    for each in (acorn, sky):
+        await expect(each.page.locator(".one")).to_have_count(0)  # both have read everything
+
+    await acorn.page.reload()
+    await acorn.reads("안녕하세요!", "반가워요")
+
+    sky.pardon("ERR_INTERNET_DISCONNECTED")
+    await sky.page.context.set_offline(True)
+    await expect(sky.strip).to_have_text("인터넷이 끊겼어요. 쓰신 말은 이어지면 보낼게요.")
+    await acorn.has_said("하나", "둘")
+    await sky.say("셋")
+    await expect(sky.bubble("셋")).to_contain_text("이어지면 보낼게요")
+    await sky.page.context.set_offline(False)
+    await sky.reads("안녕하세요!", "반가워요", "하나", "둘", "셋")
+    await acorn.reads("안녕하세요!", "반가워요", "하나", "둘", "셋")
+
+    for each in (acorn, sky):
+        each.pardon("WebSocket connection to .* failed|ERR_CONNECTION_|ERR_EMPTY_RESPONSE")
+    kill_every_worker(nights)
+    await acorn.say("들려요?")
+    await sky.reads("안녕하세요!", "반가워요", "하나", "둘", "셋", "들려요?", within_ms=WORKERS_START_WITHIN_MS)
+    await acorn.is_stored("들려요?")
+
+    await leave_the_room(sky)
+    await acorn.shows("하늘이님이 방을 나갔어요.")
+    await acorn.shows("괜찮아요, 그럴 수 있어요. 오늘 밤 10시에 새로운 사람을 만나요.")
+    await expect(acorn.composer).to_have_count(0)
+    await sky.shows("방을 나왔어요.")
+    await expect(sky.composer).to_have_count(0)
+    for each in (acorn, sky):
+        await sit_out(each)
+
+
+async def test_the_local_bar_pairs_opens_and_closes(window, nights: Served) -> None:
+    spring, autumn = await window(on=nights), await window(on=nights)
+    await sign_in_with_a_name(spring, "봄비")
+    await sign_in_with_a_name(autumn, "가을")
+    await introduce(spring, nickname="봄비", gender="여자", department="컴퓨터공학과", keywords=["음악", "고양이", "카페"])
+    await introduce(autumn, nickname="가을", gender="남자", department="시각디자인학과", keywords=["사진", "영화", "밤산책"])
+
+    await spring.click("지금 짝짓기")
+    await expect(spring.page.locator("#announcer")).to_contain_text("밤의 짝을 지었어요.")
+    await spring.click("열기")
+
+    for each, other in ((spring, "가을"), (autumn, "봄비")):
+        await each.shows("방이 열렸어요")
+        await expect(each.page.locator(".match h2")).to_have_text(other)
+
+    await autumn.click("닫기")
+
+    for each in (spring, autumn):
+        await each.shows("다음 한 사람까지")
+        await expect(each.page.locator(".room .foot")).to_contain_text("이 대화는 여기까지예요")
+        await sit_out(each)
+
+
+# --- signing in and onboarding, by hand
+async def sign_in_as_a_person_of_the_list(window: Window, name: str) -> None:
+    await window.open()
+    await window.click("카카오 로그인")
+    await window.shows("누구로 로그인할까요?")
+    await window.click(name, role="link")
+
+
+async def sign_in_with_a_name(window: Window, name: str) -> None:
+    await window.open()
+    await window.click("카카오 로그인")
+    await window.page.get_by_label("다른 이름").fill(name)
+    await window.click("이 이름으로 로그인")
+
+
+async def introduce(window: Window, *, nickname: str, gender: str, department: str, keywords: list[str]) -> None:
+    page = window.page
+    await window.click("시작하기", role="link")
+    await page.get_by_label("닉네임").fill(nickname)
+    await window.shows("쓸 수 있는 닉네임이에요")
+    await page.get_by_role("radio", name=gender).check()
+    await page.get_by_label("태어난 해").select_option("2003")
+    await page.get_by_label("학과", exact=True).fill(department)
+    for keyword in keywords:
+        await page.get_by_role("checkbox", name=keyword).check()
+    await window.shows("세 개를 골랐어요. 바꾸려면 하나를 빼 주세요.")
+    await window.click("다음")
+    await expect(page.get_by_role("heading", name="어떤 사람과 이야기하고 싶나요?")).to_be_focused()
+    await page.get_by_label("가장 이른 해").select_option("2001")
+    await page.get_by_role("radio", name="만나도 좋아요").check()
+    await page.get_by_role("radio", name="편안한").check()
+    await window.click("오늘 밤부터 함께하기")
+    await window.shows("상대에게 이렇게 보여요")
+
+
+# --- the night
+def when_rooms_open() -> datetime:
+    """The first ten o'clock that somebody who joins now can be there for."""
+    now = datetime.now(SEOUL)
+    tonight = now.replace(hour=22, minute=0, second=0, microsecond=0)
+    entry_is_open = now < tonight - timedelta(hours=1, minutes=5)
+    return tonight if entry_is_open else tonight + timedelta(days=1)
+
+
+def kill_every_worker(served: Served) -> None:
+    for worker in served.application.workers():
+        os.kill(worker, signal.SIGKILL)
+
+
+async def leave_the_room(window: Window) -> None:
+    await window.click("대화방 메뉴")
+    await window.click("방 나가기", role="menuitem")
+    await expect(window.page.get_by_role("button", name="더 있을게요")).to_be_focused()
+    await window.click("나가기")
+
+
+async def sit_out(window: Window) -> None:
+    await window.open("#/settings")
+    switch = window.page.get_by_role("switch", name="매일 밤 함께하기")
+    async with window.page.expect_response("**/members/me/active"):
+        await switch.click()
+
+
+# --- nothing was loaded anew
+async def mark_document(page: Page) -> None:
+    await page.evaluate("window.marked = true")
+
+
+async def is_the_marked_document(page: Page) -> bool:
+    return bool(await page.evaluate("window.marked === true"))
