@@ -304,8 +304,10 @@ export class MainPage {
     setPageTitle(this.title);
   }
 
+  /** Where the room stands beside the main page one is there already. */
   #backToMain() {
-    if (this.#app.router.canGoBack) history.back();
+    if (this.#route.name !== "room") this.focus();
+    else if (this.#app.router.canGoBack) history.back();
     else this.#app.router.go("#/", { replace: true });
   }
 }
