@@ -56,14 +56,8 @@ async def chromium() -> AsyncIterator[Browser]:
 
 @pytest.fixture(scope="session")
 def service(serve: Callable[..., Served]) -> Served:
-    """Where rooms are opened by hand and no night passes."""
-    return serve("talk", workers=1, with_scheduler=False, environ={"ENVIRONMENT": "local"})
-
-
-@pytest.fixture(scope="session")
-def nights(serve: Callable[..., Served]) -> Served:
-    """Where nights pass: whoever takes part may be paired with anybody else who does."""
-    return serve("nights", workers=2, environ={"ENVIRONMENT": "local"})
+    """As `make run` serves it, the bar of a laptop included."""
+    return serve("e2e", environ={"ENVIRONMENT": "local"})
 
 
 @pytest.fixture(scope="session")
@@ -86,10 +80,10 @@ def other_pair(_pairs: Iterator[Pair]) -> Pair:
     return next(_pairs)
 
 
-def make_pairs(served: Served, number: int, **how: Any) -> list[Pair]:
+def make_pairs(service: Served, number: int, **how: Any) -> list[Pair]:
     arguments = "".join(f", {name}={value!r}" for name, value in how.items())
     code = f"from tests.e2e.people import pairs; pairs({number}{arguments})"
-    lines = served.manage("shell", "-v", "0", "-c", code).strip().splitlines()
+    lines = service.manage("shell", "-v", "0", "-c", code).strip().splitlines()
     return [Pair(each["room"], [Person(**member) for member in each["members"]]) for each in json.loads(lines[-1])]
 
 
@@ -97,17 +91,17 @@ def make_pairs(served: Served, number: int, **how: Any) -> list[Pair]:
 async def window(chromium: Browser, service: Served) -> AsyncIterator[Callable[..., Awaitable[Window]]]:
     """`await window(member)`: a window of its own, signed in; without a member nobody is signed in there.
 
-    `on` is another application, everything else goes to Playwright's `new_context`.
+    Everything else goes to Playwright's `new_context`.
     """
     windows: list[Window] = []
 
-    async def open_window(member: Person | None = None, *, on: Served = service, **how: Any) -> Window:
-        settings = {"base_url": on.base_url, "locale": "ko-KR", "timezone_id": "Asia/Seoul", **DESK, **how}
+    async def open_window(member: Person | None = None, **how: Any) -> Window:
+        settings = {"base_url": service.base_url, "locale": "ko-KR", "timezone_id": "Asia/Seoul", **DESK, **how}
         context = await chromium.new_context(**settings)
         context.set_default_timeout(WITHIN_MS)
         if member:
-            await context.add_cookies([_cookie(member, on.base_url)])
-        windows.append(Window(await context.new_page(), origins={on.base_url, on.standin.url}))
+            await context.add_cookies([_cookie(member, service.base_url)])
+        windows.append(Window(await context.new_page(), origins=[service.base_url, service.standin.url]))
         return windows[-1]
 
     yield open_window
@@ -144,6 +138,6 @@ async def device(service: Served) -> AsyncIterator[Callable[..., Awaitable[Devic
         await each.close()
 
 
-async def manage(served: Served, *arguments: str) -> str:
+async def manage(service: Served, *arguments: str) -> str:
     """A management command, while the windows go on living."""
-    return await asyncio.to_thread(served.manage, *arguments)
+    return await asyncio.to_thread(service.manage, *arguments)

@@ -1,7 +1,7 @@
 """Run by `manage.py shell` inside a served application: members who have introduced themselves, two by two.
 
-Prints one line of JSON: [{room, members: [{id, nickname, access, refresh}, …]}, …]. `refresh` is what a browser's cookie
-holds, `access` is for a socket without a browser.
+Prints one line of JSON: [{room, members: [{id, nickname, access, refresh}, …]}, …]. `refresh` is what a browser keeps in
+its cookie, `access` is for a socket without a browser.
 """
 
 import json
@@ -45,11 +45,10 @@ def _pair(names: Iterator[str], *, hours_left: float | None) -> dict[str, Any]:
 def _member(gender: str, nickname: str) -> dict[str, Any]:
     department, keywords = FACES[gender]
     member = Member.objects.create(kakao_id=random_id())
-    profile = ProfileForm(
-        nickname=nickname, gender=gender, birth_year=2003, department=department, keywords=keywords
-    )
+    profile = ProfileForm(nickname=nickname, gender=gender, birth_year=2003, department=department, keywords=keywords)
     preference = PreferenceForm(birth_year_min=2001, birth_year_max=2005, own_department=True, mood="comfortable")
     save(member.id, profile=profile, preference=preference)
+    Member.objects.filter(id=member.id).update(taking_part_since=None)  # no night of another test finds them
     session = open_session(member, client="web", device="Chrome · Linux")
     access = issue_access(member.id, session.session.id)[0]
     return {"id": member.id, "nickname": nickname, "access": access, "refresh": session.refresh}

@@ -17,25 +17,31 @@ WORKERS_START_WITHIN_MS = 60_000
 COUNTDOWN = re.compile(r"^\s*(\d+시간\s*)?\d+분\s*(\d+초)?\s*$")
 
 
-async def test_two_people_meet_talk_and_part(window, nights: Served) -> None:
-    acorn, sky = await window(on=nights, **PHONE), await window(on=nights, **DESK)
+async def test_two_people_meet_talk_and_part(window, service: Served) -> None:
+    acorn, sky = await window(**PHONE), await window(**DESK)
 
     await sign_in_as_a_person_of_the_list(acorn, "도토리")
     await sign_in_with_a_name(sky, "하늘이")
-    await introduce(acorn, nickname="도토리", gender="여자", department="컴퓨터공학과", keywords=["음악", "고양이", "카페"])
-    await introduce(sky, nickname="하늘이", gender="남자", department="시각디자인학과", keywords=["사진", "영화", "밤산책"])
+    await introduce(
+        acorn, nickname="도토리", gender="여자", department="컴퓨터공학과", keywords=["음악", "고양이", "카페"]
+    )
+    await introduce(
+        sky, nickname="하늘이", gender="남자", department="시각디자인학과", keywords=["사진", "영화", "밤산책"]
+    )
     for each in (acorn, sky):
         await expect(each.page.locator(".count")).to_have_text(COUNTDOWN)
         await mark_document(each.page)
 
-    await manage(nights, "advance_rounds", "--at", when_rooms_open().isoformat())
+    await manage(service, "advance_rounds", "--at", when_rooms_open().isoformat())
 
     for each in (acorn, sky):
         await each.shows("방이 열렸어요")
         await expect(each.page.locator(".count")).to_have_text(COUNTDOWN)
         assert await is_the_marked_document(each.page)
     await acorn.click("대화방 들어가기", role="link")
-    await expect(acorn.page.get_by_role("heading", name="하늘이")).to_be_focused()  # no keyboard over the page of a phone
+    await expect(
+        acorn.page.get_by_role("heading", name="하늘이")
+    ).to_be_focused()  # no keyboard over the page of a phone
     await expect(sky.page.get_by_role("heading", name="도토리").and_(sky.page.locator("h1"))).to_be_visible()
 
     await acorn.has_said("안녕하세요!")
@@ -63,7 +69,7 @@ async def test_two_people_meet_talk_and_part(window, nights: Served) -> None:
 
     for each in (acorn, sky):
         each.pardon("WebSocket connection to .* failed|ERR_CONNECTION_|ERR_EMPTY_RESPONSE")
-    kill_every_worker(nights)
+    kill_every_worker(service)
     await acorn.say("들려요?")
     await sky.reads("안녕하세요!", "반가워요", "하나", "둘", "셋", "들려요?", within_ms=WORKERS_START_WITHIN_MS)
     await acorn.is_stored("들려요?")
@@ -78,12 +84,16 @@ async def test_two_people_meet_talk_and_part(window, nights: Served) -> None:
         await sit_out(each)
 
 
-async def test_the_local_bar_pairs_opens_and_closes(window, nights: Served) -> None:
-    spring, autumn = await window(on=nights), await window(on=nights)
+async def test_the_local_bar_pairs_opens_and_closes(window, service: Served) -> None:
+    spring, autumn = await window(), await window()
     await sign_in_with_a_name(spring, "봄비")
     await sign_in_with_a_name(autumn, "가을")
-    await introduce(spring, nickname="봄비", gender="여자", department="컴퓨터공학과", keywords=["음악", "고양이", "카페"])
-    await introduce(autumn, nickname="가을", gender="남자", department="시각디자인학과", keywords=["사진", "영화", "밤산책"])
+    await introduce(
+        spring, nickname="봄비", gender="여자", department="컴퓨터공학과", keywords=["음악", "고양이", "카페"]
+    )
+    await introduce(
+        autumn, nickname="가을", gender="남자", department="시각디자인학과", keywords=["사진", "영화", "밤산책"]
+    )
 
     await spring.click("지금 짝짓기")
     await expect(spring.page.locator("#announcer")).to_contain_text("밤의 짝을 지었어요.")
@@ -145,8 +155,8 @@ def when_rooms_open() -> datetime:
     return tonight if entry_is_open else tonight + timedelta(days=1)
 
 
-def kill_every_worker(served: Served) -> None:
-    for worker in served.application.workers():
+def kill_every_worker(service: Served) -> None:
+    for worker in service.application.workers():
         os.kill(worker, signal.SIGKILL)
 
 

@@ -13,11 +13,10 @@ CSP = "Content Security Policy"
 
 
 class Window:
-    """`origins`: ours; `http://…` of the service, and of Kakao's stand-in for the sign-in."""
+    """`origins`: whom it may ask, `http://…` of the service and of Kakao's stand-in."""
 
-    def __init__(self, page: Page, *, origins: set[str]) -> None:
+    def __init__(self, page: Page, *, origins: list[str]) -> None:
         self.page = page
-        self.base_url = sorted(origins)[0]
         self.complaints: list[str] = []
         self._origins = {urlsplit(origin).netloc for origin in origins}
         # The first question of every page is whether somebody is signed in; "nobody" is a 401.
