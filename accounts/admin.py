@@ -32,7 +32,8 @@ class PreferenceInline(ReadOnly, admin.StackedInline):
 
 class SessionInline(ReadOnly, admin.TabularInline):
     model = Session
-    fields = readonly_fields = ["device", "client", "created_at", "last_seen", "ended_at"]
+    fields = ["device", "client", "created_at", "last_seen", "ended_at"]
+    readonly_fields = ["device", "client", "created_at", "last_seen", "ended_at"]
 
 
 class StandingForm(forms.ModelForm):

@@ -10,6 +10,7 @@ from accounts.demo import PEOPLE, kakao_id_of
 from accounts.models import Department, Keyword, Member, Mood
 from accounts.services import catalogue
 from chat.protocol import MAX_TEXT
+from dev import messages
 from tests.accounts.visitor import Visitor
 
 Visit = Callable[..., Visitor]
@@ -122,3 +123,17 @@ class TestSeedDemo:
         assert {person.gender for person in PEOPLE} == {"MALE", "FEMALE"}
         assert all(re.fullmatch("[가-힣]{1,5}", person.name) for person in PEOPLE)
         assert len({kakao_id_of(person.name) for person in PEOPLE}) == 12
+
+
+def test_every_text_of_accounts_exists_in_korean() -> None:
+    """What is between `_("` and `")` in the code of accounts has its entry."""
+    translated = messages.catalogue(messages.LOCALES / "ko" / "LC_MESSAGES" / "django.po")
+    code = Path(catalogue.__file__).parent.parent
+    texts = {
+        text
+        for file in code.rglob("*.py")
+        for text in re.findall(r'\b_\(\s*"((?:[^"\\]|\\.)*)"', file.read_text(encoding="utf-8"))
+    }
+
+    assert len(texts) > 20
+    assert texts - translated.keys() == set()

@@ -210,6 +210,8 @@ class TestNickname:
         answer = visitor().get("/members/nickname", {"value": "서리"})
 
         assert (answer.status_code, answer.json()["code"]) == (401, "not_authenticated")
+        assert answer.json()["detail"] == "로그인이 필요해요."
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
 class TestChanging:
