@@ -51,13 +51,14 @@ class Node:
 
 
 class ReplicaSet:
+    reads_locally = False  # the driver's default read concern, for those who want to see what it does
+
     def __init__(self, world: "World") -> None:
         self.world = world
         self.primary = Node([], 0)
         self.stale: Node | None = None
         self.durable = 0
         self.is_electing = False
-        self.reads_locally = False  # for ablation: the driver's default read concern
         self.changed = Signal()
         spawn(self._replicate())
 

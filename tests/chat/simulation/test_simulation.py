@@ -10,7 +10,7 @@ import pytest
 
 from config.settings.base import BASE_DIR
 
-SEEDS_AT_ONCE = 60
+SEEDS_AT_ONCE = 50
 
 
 def simulate(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -31,3 +31,9 @@ def test_a_seed_replays_exactly() -> None:
 
     assert once.stdout.count("\n") > 20
     assert once.stdout == again.stdout
+
+
+def test_a_rule_switched_off_breaks_its_promise() -> None:
+    done = simulate("--ablate", "--seeds", "400")
+
+    assert done.returncode == 0, done.stdout + done.stderr

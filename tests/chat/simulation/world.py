@@ -93,6 +93,11 @@ class World:
         self.say(f"!! {kind}: {text}")
         self.violations.append((kind, text))
 
+    @property
+    def kinds(self) -> set[str]:
+        """The promises that were broken."""
+        return {kind for kind, _ in self.violations}
+
     # --- what the drivers' places are taken by
     def wall_clock_ns(self) -> int:
         owner = OWNER.get()
