@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from django.core.management import call_command
+from django.utils import timezone
 
 from accounts import selectors
 from accounts.demo import PEOPLE, kakao_id_of
@@ -105,11 +106,12 @@ class TestSeedDemo:
         assert "0 new of 12" in said[1]
         assert Member.objects.count() == 12
 
-    def test_demo_people_are_complete_and_active(self, db: None) -> None:
+    def test_demo_people_are_complete_and_active_but_wait_to_be_tried(self, db: None) -> None:
+        """Whoever tries the service with two windows meets nobody who never answers."""
         call_command("seed_demo")
 
         for member in Member.objects.all():
-            assert selectors.member_standing(member) == selectors.Standing(True, None, "done")
+            assert selectors.member_standing(member) == selectors.Standing(True, None, "done", taking_part_since=None)
 
     def test_demo_people_are_whom_kakaos_stand_in_signs_in(self, visitor: Visit) -> None:
         call_command("seed_demo")
@@ -118,6 +120,7 @@ class TestSeedDemo:
 
         assert answer.status_code == 200
         assert answer.json()["member"]["profile"]["nickname"] == "도토리"
+        assert [somebody.id for somebody in selectors.eligible(timezone.now())] == [answer.json()["member"]["id"]]
 
     def test_there_are_both_genders_and_valid_names(self) -> None:
         assert {person.gender for person in PEOPLE} == {"MALE", "FEMALE"}

@@ -110,12 +110,16 @@ class TestFaces:
 
 
 def test_standing_tells_where_a_member_is(member: Visitor) -> None:
-    assert selectors.member_standing(member.row) == Standing(active=True, inactive_reason=None, onboarding="done")
+    row = member.row
+    standing_now = Standing(True, None, "done", taking_part_since=row.taking_part_since)
+
+    assert row.taking_part_since is not None
+    assert selectors.member_standing(row) == standing_now
 
 
 def test_ghosts_sit_out_until_they_come_back(member: Visitor) -> None:
     standing.make_ghosts_inactive([member.id])
-    assert selectors.member_standing(member.row) == Standing(active=False, inactive_reason="ghost", onboarding="done")
+    assert selectors.member_standing(member.row) == Standing(False, "ghost", "done", taking_part_since=None)
     assert selectors.eligible(timezone.now()) == []
 
     member.put("/members/me/active", {"active": True})
