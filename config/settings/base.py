@@ -134,7 +134,8 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_THROTTLE_CLASSES": ["core.http.throttles.MemberThrottle"],
-    "DEFAULT_THROTTLE_RATES": {"member": "600/min", "sign_in": "30/min"},
+    # A whole campus may sign in from behind one address.
+    "DEFAULT_THROTTLE_RATES": {"member": "600/min", "sign_in": "300/min"},
     "EXCEPTION_HANDLER": "core.http.problems.problem_response",
     "UNAUTHENTICATED_USER": None,
     "NUM_PROXIES": 1,
