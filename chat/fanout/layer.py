@@ -56,6 +56,7 @@ class RoomLayer(BaseChannelLayer):
         self.prefix = prefix
         self.process = f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self.unwell = True  # until the first subscription is confirmed
+        self._hears = False  # the subscription stands
         self._channels: dict[str, asyncio.Queue[dict[str, Any]]] = {}
         self._groups: dict[str, set[str]] = {}
         self._peers: dict[str, set[str]] = {}  # group → other processes that have it
@@ -164,8 +165,10 @@ class RoomLayer(BaseChannelLayer):
                 self._wake.clear()
                 try:
                     await self._publish(client)
+                    self.unwell = not self._hears
                 except (RedisError, OSError) as error:
                     self._fell_ill(error)
+                    self._joins |= set(self._groups)  # what is lost may be a join, an answer, or an entry
                     await asyncio.sleep(AGAIN_S)
                     self._wake.set()
 
@@ -204,6 +207,7 @@ class RoomLayer(BaseChannelLayer):
                     await pubsub.subscribe(common_channel(self.prefix), self._channel_of(self.process))
                     await self._read(pubsub)
             except (RedisError, OSError) as error:
+                self._hears = False
                 self._fell_ill(error)
                 await asyncio.sleep(AGAIN_S)
 
@@ -222,7 +226,7 @@ class RoomLayer(BaseChannelLayer):
                 self._received(message["data"])
 
     def _recovered(self) -> None:
-        self.unwell = False
+        self.unwell, self._hears = False, True
         self._peers.clear()
         for group in self._groups:
             self._join(group)
