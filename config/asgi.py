@@ -13,6 +13,7 @@ django_application = get_wsgi_application()
 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402 - Django is set up first
 from django.conf import settings  # noqa: E402
+from django.core.management.base import BaseCommand  # noqa: E402
 from django.urls import path  # noqa: E402
 
 from chat.gateway import asgi as gateway  # noqa: E402
@@ -20,6 +21,8 @@ from chat.protocol import PATH  # noqa: E402
 from config.lifespan import lifespan  # noqa: E402
 from config.origins import AllowedOrigins  # noqa: E402
 from config.threads import OnTheLoop, Threads  # noqa: E402
+
+BaseCommand().check()  # config/checks.py: what must never be served is not started
 
 application = ProtocolTypeRouter(
     {

@@ -27,7 +27,7 @@ Read elsewhere, because they decide which settings and which place are meant bef
 
 | variable | default | meaning |
 | --- | --- | --- |
-| `DJANGO_SETTINGS_MODULE` | `config.settings.local` for `manage.py`, else `config.settings.server` | which settings hold |
+| `DJANGO_SETTINGS_MODULE` | `config.settings.local` for `manage.py`, else `config.settings.server` | the settings |
 | `PORT` | `8000` | `make run`: where the service answers |
 | `LOCAL_DIR` | `.local` | `make run`: where its data, logs and `stack.env` are kept |
 | `PYTHON` | the first found of 3.11, 3.12 and 3.13 | `make`: the interpreter that `.venv` is built with |
