@@ -60,8 +60,14 @@ def logging(log_format: str, level: str) -> dict[str, Any]:
             "ecs": {"()": "ecs_logging.StdlibFormatter"},
             "plain": {"format": "%(asctime)s %(levelname)-7s %(name)s  %(message)s"},
         },
+        "filters": {"request_id": {"()": "core.http.request_id.WithRequestId"}},
         "handlers": {
-            "stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": log_format}
+            "stdout": {
+                "class": "logging.StreamHandler",
+                "stream": "ext://sys.stdout",
+                "formatter": log_format,
+                "filters": ["request_id"],
+            }
         },
         "root": {"handlers": ["stdout"], "level": level},
         "loggers": {"django.server": {"handlers": ["stdout"], "level": level, "propagate": False}},

@@ -1,5 +1,6 @@
-"""Every answer carries X-Request-ID; the same id stands in the log line and in a problem's body."""
+"""Every answer carries X-Request-ID; the same id stands in the log lines and in a problem's body."""
 
+import logging
 import re
 import uuid
 from collections.abc import Callable
@@ -31,3 +32,12 @@ class RequestIdMiddleware:
             return response
         finally:
             _current.reset(token)
+
+
+class WithRequestId(logging.Filter):
+    """Keeps no record back: adds the id to what is logged while a request is answered, under its name in ECS."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if request_id := current_request_id():
+            setattr(record, "http.request.id", request_id)
+        return True
