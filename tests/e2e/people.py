@@ -1,7 +1,7 @@
 """Run by `manage.py shell` inside a served application: members who have introduced themselves, two by two.
 
-Prints one line of JSON: [{room, members: [{id, nickname, access, refresh}, …]}, …]. `refresh` is what a browser keeps in
-its cookie, `access` is for a socket without a browser.
+Prints one line of JSON: [{room, members: [{id, nickname, access, refresh}, …]}, …]. `refresh` is what a browser keeps
+in its cookie, `access` is for a socket without a browser.
 """
 
 import json
