@@ -29,7 +29,8 @@ TYPING_SHOWN_S = 6
 Seq = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 RoomId = Annotated[int, Meta(ge=1, le=2**53 - 1)]
 MemberId = Annotated[int, Meta(ge=0, le=2**53 - 1)]
-ClientId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+# Python's `$` also matches before a last line break, JavaScript's does not: this pattern means the same in both.
+ClientId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$(?!\n)")]
 Moment = Annotated[str, Meta(description="ISO 8601, UTC, milliseconds", extra_json_schema={"format": "date-time"})]
 
 

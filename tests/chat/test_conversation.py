@@ -290,6 +290,7 @@ async def test_length_is_counted_after_normalisation(device, pair: Pair):
     ("frame", "code", "ref"),
     [
         ('{"type": "message.send", "room": 1, "client_id": "no spaces!", "text": "x"}', "invalid", "no spaces!"),
+        (r'{"type": "message.send", "room": 1, "client_id": "line\n", "text": "x"}', "invalid", "line\n"),
         ('{"type": "message.send", "room": 18446744073709551616, "client_id": "big", "text": "x"}', "invalid", "big"),
         ('{"type": "message.send", "room": -1, "client_id": "minus", "text": "x"}', "invalid", "minus"),
         ('{"type": "message.send", "client_id": "no-room", "text": "x"}', "invalid", "no-room"),
