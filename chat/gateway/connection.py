@@ -124,7 +124,8 @@ class Connection(asyncio.Protocol):
         if head & RSV:  # 5.2: no extension was negotiated
             self.close(PROTOCOL_ERROR)
         elif opcode == PING:
-            self.transport.write(bytes((FIN | PONG, len(payload))) + payload)
+            if not self.outgoing.paused:  # 5.5.3: not every ping must be answered; a peer that reads nothing gets none
+                self.transport.write(bytes((FIN | PONG, len(payload))) + payload)
         elif opcode == CLOSE:
             self._closed_by_peer(payload)
         elif opcode == BINARY:
