@@ -12,6 +12,7 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from chat.fanout.announce import EVERYBODY, events_message, frame_message, group_of
+from chat.fanout.lasting import lasting
 from chat.fanout.live_rooms import Event, LiveRoom, LiveRooms, Subscription, event_of
 from chat.message_log.entry import Entry
 from chat.message_log.read import LogReader, LogUnreadable
@@ -46,9 +47,9 @@ class Hub:
             self._layer.watch(last_of=self._last_of, on_ahead=self._ahead, on_restored=self._restored)
         self._channel = await self._layer.new_channel("hub")
         await self._layer.group_add(EVERYBODY, self._channel)
-        self._spawn(self._speak(), "hub: speak")
-        self._spawn(self._listen(), "hub: listen")
-        self._spawn(self._sweep(), "hub: sweep")
+        self._spawn(lasting(self._speak), "hub: speak")
+        self._spawn(lasting(self._listen), "hub: listen")
+        self._spawn(lasting(self._sweep), "hub: sweep")
 
     async def stop(self) -> None:
         for task in list(self._tasks):
@@ -98,6 +99,7 @@ class Hub:
                 await subscription.outlet.drained()
                 if subscription.turn != turn:
                     return
+                _acknowledge_writing(room, entry)
                 subscription.show(event_of(entry))
             if subscription.turn == turn and subscription.cursor >= room.delivered:
                 subscription.live = True
@@ -149,17 +151,6 @@ class Hub:
             if subscription.live:
                 subscription.show(event)
 
-    def _hand_from_log(self, room: LiveRoom, entry: Entry) -> None:
-        """An own message under way may be read before its write is answered: its sender gets the ack, in its place."""
-        writing = room.writing
-        if writing is not None and (writing.sender, writing.client_id, writing.text) == (
-            entry.sender,
-            entry.client_id,
-            entry.text,
-        ):
-            writing.acknowledge(entry)
-        self.deliver(room, event_of(entry))
-
     async def _repair(self, room: LiveRoom) -> None:
         try:
             while room.again or room.delivered < room.heard:
@@ -171,7 +162,8 @@ class Hub:
                     entries = []
                 for entry in entries:
                     if entry.seq > room.delivered:
-                        self._hand_from_log(room, entry)
+                        _acknowledge_writing(room, entry)
+                        self.deliver(room, event_of(entry))
                 if len(entries) == REPAIR_PAGE:
                     room.again = True
                 elif room.delivered == before:
@@ -283,3 +275,14 @@ class Hub:
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _acknowledge_writing(room: LiveRoom, entry: Entry) -> None:
+    """An own message under way may be read before its write is answered: its sender gets the ack, in its place."""
+    writing = room.writing
+    if writing is not None and (writing.sender, writing.client_id, writing.text) == (
+        entry.sender,
+        entry.client_id,
+        entry.text,
+    ):
+        writing.acknowledge(entry)

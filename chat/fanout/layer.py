@@ -23,6 +23,8 @@ import redis.asyncio as aioredis
 from channels.layers import BaseChannelLayer
 from redis.exceptions import RedisError
 
+from chat.fanout.lasting import lasting
+
 logger = logging.getLogger(__name__)
 
 QUEUE = (
@@ -147,8 +149,8 @@ class RoomLayer(BaseChannelLayer):
     def _ensure_running(self) -> None:
         if not self._tasks:
             self._tasks = [
-                asyncio.create_task(self._publish_all(), name="layer: publish"),
-                asyncio.create_task(self._listen(), name="layer: listen"),
+                asyncio.create_task(lasting(self._publish_all), name="layer: publish"),
+                asyncio.create_task(lasting(self._listen), name="layer: listen"),
             ]
 
     def _queue(self, process: str, target: str, message: dict[str, Any]) -> None:

@@ -124,6 +124,7 @@ class LiveRoom(RoomTail):
         "members",
         "opens_at",
         "reads",
+        "reads_known",
         "repairing",
         "subscribed",
         "subscriptions",
@@ -145,6 +146,7 @@ class LiveRoom(RoomTail):
         self.repairing = False
         self.again = False  # asked to repair while repairing: that read may have been too early
         self.reads: dict[int, int] = {}
+        self.reads_known = False  # whether MongoDB was asked for them
 
     @property
     def is_idle(self) -> bool:

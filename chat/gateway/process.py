@@ -15,12 +15,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from channels.layers import get_channel_layer
-from django.db import DatabaseError, close_old_connections
+from django.db import Error as DatabaseError  # InterfaceError, a connection that broke, is no DatabaseError
+from django.db import close_old_connections
 
 from accounts import selectors as accounts
 from accounts.selectors import Face
 from chat import selectors
 from chat.fanout.hub import Hub
+from chat.fanout.lasting import lasting
 from chat.fanout.live_rooms import LiveRoom, LiveRooms, Subscription, event_of
 from chat.gateway.clock import TICK_S, Clock
 from chat.gateway.session import Session, now_ms
@@ -89,7 +91,7 @@ class ChatProcess:
     async def start(self) -> None:
         await self.hub.start()
         for work in (self.sending.log.run, self.positions.run, self._let_in, self._tick, self._renew, self._look):
-            self.spawn(work(), work.__qualname__)
+            self.spawn(lasting(work), work.__qualname__)
         gc.collect()
         gc.freeze()  # what is there now stays; the collector need not look at it again
 
@@ -145,34 +147,39 @@ class ChatProcess:
                         self._welcome(session, facts[session.member])
             except (DatabaseError, LogUnreadable, TimeoutError) as error:
                 logger.warning("%d sockets are told to come back later (%s)", len(arriving), type(error).__name__)
-                for session in arriving:
-                    session.socket.close(CloseCode.TRY_LATER, str(_spread(TRY_LATER_MS)))
+                _send_away(arriving)
+            except Exception:  # whatever it was, these must not wait for ever, and those after them not at all
+                logger.exception("%d sockets could not be let in", len(arriving))
+                _send_away(arriving)
 
     async def _rooms_for(self, arriving: list[Session]) -> dict[int, dict[int, RoomFacts]]:
         """member → rooms: from memory, else by one question for all; their views are there when this returns."""
         facts = {session.member: dict(self._facts.get(session.member, {})) for session in arriving}
+        remembered = {member for rooms in facts.values() for room in rooms.values() for member in room.members}
+        faces = {member: self._faces[member] for member in remembered}
         unknown = {member for member in facts if member not in self._facts}
         also = {room for session in arriving for room in session.resume if room not in facts[session.member]}
         if unknown or also:
-            found, faces = await self.ask(_rooms_and_faces, list(facts), also)
-            self._faces |= faces
+            found, fresh = await self.ask(_rooms_and_faces, list(facts), also)
+            faces |= fresh
             for room in found:
                 for member in room.members:
                     if member in facts:
                         facts[member][room.id] = room
         await self._view([room for rooms in facts.values() for room in rooms.values()])
+        self._faces |= faces  # last: meanwhile those of nobody here may have been forgotten
         partners = {room.partner_of(member) for member, rooms in facts.items() for room in rooms.values()}
         self.spawn(self._look_up_presence(partners), "presence of arriving members' partners")
         return facts
 
     async def _view(self, facts: list[RoomFacts]) -> list[LiveRoom]:
-        new = {room.id for room in facts if self.rooms.get(room.id) is None}
         rooms = await self.sending.views(facts)
+        new = {room.id: room for room in rooms if not room.reads_known}
         if new:
             for (room_id, member), seq in (await self._reader.read_positions(new)).items():
-                room = self.rooms.get(room_id)
-                if room is not None:
-                    room.reads[member] = max(seq, room.reads.get(member, 0))
+                new[room_id].reads[member] = max(seq, new[room_id].reads.get(member, 0))
+            for room in new.values():
+                room.reads_known = True
         return rooms
 
     def _welcome(self, session: Session, rooms: dict[int, RoomFacts]) -> None:
@@ -221,8 +228,8 @@ class ChatProcess:
     def _count_in(self, session: Session) -> None:
         sessions = self._of_member.setdefault(session.member, [])
         sessions.append(session)
-        if len(sessions) > SOCKETS_PER_MEMBER:
-            sessions[0].socket.close(CloseCode.REPLACED)
+        for replaced in sessions[:-SOCKETS_PER_MEMBER]:  # one that closes already counts until it is gone
+            replaced.socket.close(CloseCode.REPLACED)
         if len(sessions) == 1:
             self.spawn(self._leases.renew([session.member]), "presence: came")
             self._tell_presence(session.member, Seen(online=True, last_seen=now_ms()))
@@ -346,24 +353,43 @@ class ChatProcess:
                 self.hub.whisper(room.id, member, frame)
 
     async def _look_up_presence(self, members: Iterable[int]) -> None:
-        """What the leases say of members that are not here; whoever sees a change tells the sockets here."""
+        """What the leases say of members that are not here; whoever sees a change tells the sockets here.
+
+        A lease that was only renewed is no change: `last_seen` of who is online moves all the time.
+        """
+        frames: dict[int, bytes] = {}
         away = [member for member in members if member not in self._of_member]
         for member, seen in (await self._leases.look_up(away)).items():
-            if seen != self._seen.get(member, NEVER) and member not in self._of_member:
+            known = self._seen.get(member, NEVER)
+            if member not in self._of_member:
                 self._seen[member] = seen
-                self._show_presence(member, seen)
+                if seen.online != known.online or (seen != known and not seen.online):
+                    frames[member] = encode(_presence(member, seen))
+        if frames:
+            self._show_presence(frames)
 
-    def _show_presence(self, member: int, seen: Seen) -> None:
-        frame = encode(_presence(member, seen))
+    def _show_presence(self, frames: dict[int, bytes]) -> None:
         for room in self.rooms.all():
-            if member in room.members and not room.closed:
-                self._pass_on(room, member, frame, 0)
+            if not room.closed:
+                for member in frames.keys() & room.members:
+                    self._pass_on(room, member, frames[member], 0)
 
     async def _renew(self) -> None:
         while True:
             await asyncio.sleep(RENEW_S)
             await self._leases.renew(list(self._of_member))
+            self._forget_strangers()
             await self._look_up_presence({m for room in self.rooms.all() if not room.closed for m in room.members})
+
+    def _forget_strangers(self) -> None:
+        """Faces and presence of those who are in no room of this process any more."""
+        concerned = {
+            member for rooms in self._facts.values() for room in rooms.values() for member in room.members
+        } | self._of_member.keys()
+        memories: tuple[dict[int, Any], ...] = (self._faces, self._seen)
+        for memory in memories:
+            for member in [member for member in memory if member not in concerned]:
+                del memory[member]
 
     # --- time: one task for all sockets
     async def _tick(self) -> None:
@@ -411,6 +437,11 @@ async def stop() -> None:
 def _rooms_and_faces(members: Iterable[int], also: Iterable[int]) -> tuple[list[RoomFacts], dict[int, Face]]:
     facts = selectors.rooms_of(members, also=also)
     return facts, accounts.faces({member for room in facts for member in room.members}) if facts else {}
+
+
+def _send_away(sessions: Iterable[Session]) -> None:
+    for session in sessions:
+        session.socket.close(CloseCode.TRY_LATER, str(_spread(TRY_LATER_MS)))
 
 
 def _spread(most: int) -> int:

@@ -221,9 +221,17 @@ class MessageLog:
     # --- refused, unknown, or the room is closed
     def _settle_soon(self, pending: Pending) -> None:
         """In a task of its own: the other rooms go on."""
-        task = asyncio.create_task(self._settle(pending), name=f"settle room {pending.room.id}")
+        task = asyncio.create_task(self._settle_or_give_up(pending), name=f"settle room {pending.room.id}")
         self._settling.add(task)
         task.add_done_callback(self._settling.discard)
+
+    async def _settle_or_give_up(self, pending: Pending) -> None:
+        try:
+            await self._settle(pending)
+        except Exception:  # top of a task: a room whose message is never settled would take no other
+            logger.exception("settling room %d failed", pending.room.id)
+            if pending.room.writing is pending:
+                self._give_up(pending.room)
 
     async def _settle(self, pending: Pending) -> None:
         """One majority read decides what becomes of the first message of this room."""
