@@ -56,6 +56,8 @@ def rooms_of(members: Iterable[int], *, also: Iterable[int] = ()) -> list[RoomFa
 
 def room_of(member: int, room_id: int) -> RoomFacts | None:
     """None: there is no such room, or it is somebody else's; nobody can tell which."""
+    if room_id >= 2**53:
+        return None  # no room has such an id, and SQLite can't be asked for one beyond 64 bits
     rows = RoomMember.objects.filter(room=room_id)
     return next((facts for facts in _facts(rows) if member in facts.members), None)
 
