@@ -155,7 +155,7 @@ class SessionsView(APIView):
 class SessionView(APIView):
     @extend_schema(responses={204: None})
     def delete(self, request: MemberRequest, session_id: int) -> Response:
-        """Sign a device out; its sockets close within a second."""
+        """Sign a device out: its tokens work no more."""
         sessions.end_own(session_id, request.user.id)
         return Response(status=204)
 

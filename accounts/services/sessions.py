@@ -97,7 +97,7 @@ def _hand_out(session: Session, now: datetime) -> str:
 
 @transaction.atomic
 def _end(sessions: QuerySet[Session]) -> int:
-    """Live sockets hear of it within a second: every process asks for `selectors.revocations`."""
+    """REST refuses its tokens at once; `selectors.revocations` tells it to whoever asks."""
     ids = list(sessions.filter(ended_at=None).values_list("id", flat=True))
     RefreshToken.objects.filter(session__in=ids).delete()
     return Session.objects.filter(id__in=ids, ended_at=None).update(ended_at=timezone.now())
