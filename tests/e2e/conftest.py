@@ -120,6 +120,7 @@ def _cookie(member: Person, base_url: str) -> Any:
         "httpOnly": True,
         "sameSite": "None",
         "partitionKey": "http://127.0.0.1",
+        "_crHasCrossSiteAncestor": False,
     }
 
 

@@ -24,6 +24,7 @@ class PagesService(ScriptedService):
     def __init__(self) -> None:
         super().__init__()
         self.says: dict[str, Any] = {"GET /catalogue": CATALOGUE | OFFERED, "GET /auth/sessions": {"results": []}}
+        self.member_says: dict[str, Any] = {}  # beside or instead of what ScriptedService says of the member
         self.main_waits = asyncio.Event()
         self.main_waits.set()
         self.takes_sockets = True
@@ -41,7 +42,8 @@ class PagesService(ScriptedService):
             await self.main_waits.wait()
         if path not in self.rest and f"{method} {path}" in self.says:
             return self.says[f"{method} {path}"]
-        return await super().answer(method, path, query)
+        answer = await super().answer(method, path, query)
+        return answer | self.member_says if path == "/members/me" else answer
 
 
 def seoul(time: str) -> datetime:
