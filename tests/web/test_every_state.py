@@ -91,7 +91,7 @@ async def staged(browser: Browser, appearance: Appearance) -> AsyncIterator[Stag
         locale={"ko": "ko-KR", "en": "en-GB"}[appearance.language],
         reduced_motion="reduce",
     )
-    await context.add_init_script(f"localStorage.setItem('damso.language', '\"{appearance.language}\"')")
+    await context.add_init_script(f"localStorage.setItem('damso.language', '{appearance.language}')")
     async with serving(PagesService()) as service:
         service.member_says["language"] = appearance.language
         yield Stage(await context.new_page(), service)
