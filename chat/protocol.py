@@ -7,7 +7,7 @@ stands here. Free of Django and of everything else of ours.
 from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
 from functools import lru_cache
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
@@ -243,7 +243,7 @@ class Glimpse(msgspec.Struct, gc=False):
     """What can be read of a frame that is refused: enough to say which one it was."""
 
     type: str | None = None
-    client_id: str | None = None
+    client_id: Any = None
 
 
 decode = msgspec.json.Decoder(FromClient).decode

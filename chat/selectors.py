@@ -6,11 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import Q, QuerySet, Subquery
+from pymongo.errors import PyMongoError
 
 from chat.message_log import mongo, read
 from chat.message_log.entry import Entry, from_document
 from chat.models import Room, RoomMember
 from chat.protocol import moment
+from core.errors import Unavailable
 
 
 @dataclass(frozen=True)
@@ -79,12 +81,17 @@ def current_room(member: int) -> RoomSummary | None:
 
 
 def summaries(member: int, rooms: Sequence[RoomFacts]) -> list[RoomSummary]:
-    """One question to MongoDB: tails, read positions and unread counts of all these rooms together."""
+    """One question to MongoDB: tails, read positions and unread counts of all these rooms together.
+
+    Raises Unavailable.
+    """
     if not rooms:
         return []
-    found = {
-        row["_id"]: row for row in mongo.messages().aggregate(_summary_pipeline(member, [room.id for room in rooms]))
-    }
+    try:
+        rows = mongo.messages().aggregate(_summary_pipeline(member, [room.id for room in rooms]))
+        found = {row["_id"]: row for row in rows}
+    except PyMongoError as error:
+        raise Unavailable() from error
     return [_summary(member, room, found.get(room.id, {})) for room in rooms]
 
 

@@ -18,8 +18,32 @@ def text(value: str) -> str:
     return value
 
 
+def filled(value: str) -> str:
+    if not value.strip():
+        raise ValueError("is empty")
+    return value
+
+
 def number(value: str) -> int:
+    """1 or more."""
+    if not value.isascii() or not value.isdigit() or int(value) < 1:
+        raise ValueError("write a whole number, 1 or more")
     return int(value)
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    def choice(value: str) -> str:
+        if value not in choices:
+            raise ValueError(f"write one of {', '.join(choices)}")
+        return value
+
+    return choice
+
+
+def database_url(value: str) -> str:
+    if urlsplit(value).scheme not in {"mysql", "sqlite"}:
+        raise ValueError("write mysql://user:password@host:port/name, or sqlite:///file")
+    return value
 
 
 def switch(value: str) -> bool:
@@ -30,7 +54,10 @@ def switch(value: str) -> bool:
 
 
 def words(value: str) -> list[str]:
-    return [word.strip() for word in value.split(",") if word.strip()]
+    found = [word.strip() for word in value.split(",") if word.strip()]
+    if not found:
+        raise ValueError("names nothing")
+    return found
 
 
 def url(value: str) -> str:
@@ -65,21 +92,21 @@ class Variable:
 
 
 VARIABLES = [
-    Variable(
-        "ENVIRONMENT", text, "local", "dev or prod on a server; shown at /version, prefixes what is kept in Redis"
-    ),
+    Variable("ENVIRONMENT", filled, None, "dev or prod on a server; shown at /version, prefixes what is kept in Redis"),
     Variable(
         "SECRET_KEY", key, None, "signs access tokens and sign-in states; changing it signs everybody out", secret=True
     ),
     Variable("ALLOWED_HOSTS", words, None, "host names this service answers to, by comma"),
     Variable("ALLOWED_ORIGINS", origins, None, "exact origins of the web client, by comma: CORS, cookies and sockets"),
-    Variable("DATABASE_URL", text, None, "the relational database, mysql://user:password@host:port/name", secret=True),
+    Variable(
+        "DATABASE_URL", database_url, None, "the relational database, mysql://user:password@host:port/name", secret=True
+    ),
     Variable(
         "DATABASE_CA", text, "", "file with the certificate authority of the database server (RDS); empty: no TLS"
     ),
-    Variable("MONGO_URL", text, None, "MongoDB, a replica set, mongodb://…/?replicaSet=rs0", secret=True),
+    Variable("MONGO_URL", url, None, "MongoDB, a replica set, mongodb://…/?replicaSet=rs0", secret=True),
     Variable("MONGO_DATABASE", text, "damso", "name of the MongoDB database"),
-    Variable("REDIS_URL", text, None, "Redis, redis://:password@host:port/0", secret=True),
+    Variable("REDIS_URL", url, None, "Redis, redis://:password@host:port/0", secret=True),
     Variable(
         "CHANNEL_LAYER",
         text,
@@ -107,14 +134,14 @@ VARIABLES = [
         None,
         "redirect URIs registered with Kakao, by comma; the first one is the default",
     ),
-    Variable("LANGUAGE_CODE", text, "ko", "language of a member who has not said: ko or en"),
+    Variable("LANGUAGE_CODE", one_of("ko", "en"), "ko", "language of a member who has not said: ko or en"),
     Variable("WEB_CLIENT", switch, "false", "serve the reference web client at / (on servers Amplify does)"),
     Variable(
         "HTTP_THREADS", number, "8", "threads for REST in each worker; workers × threads = connections to the database"
     ),
     Variable("HTTP_QUEUE", number, "64", "REST requests that may wait for a thread; more are answered 503"),
-    Variable("LOG_FORMAT", text, "ecs", "ecs (JSON lines) or plain (a terminal)"),
-    Variable("LOG_LEVEL", text, "INFO", "DEBUG, INFO, WARNING or ERROR"),
+    Variable("LOG_FORMAT", one_of("ecs", "plain"), "ecs", "ecs (JSON lines) or plain (a terminal)"),
+    Variable("LOG_LEVEL", one_of("DEBUG", "INFO", "WARNING", "ERROR"), "INFO", "DEBUG, INFO, WARNING or ERROR"),
     Variable("RELEASE", text, "0.1.0", "version of this build, served at /version"),
     Variable("REVISION", text, "", "commit of this build, served at /version"),
     Variable("COLOUR", text, "", "blue or green, served at /version"),

@@ -1,6 +1,7 @@
 """HTTP beside sockets: a bounded pool of lasting threads, and what is answered without it."""
 
 import json
+from http import HTTPStatus
 from typing import Any
 
 from a2wsgi import WSGIMiddleware
@@ -8,6 +9,7 @@ from a2wsgi import WSGIMiddleware
 from config.health import version
 
 RETRY_AFTER_S = 2
+MAX_BODY = 64 * 1024  # bytes; the largest body the API takes is a thirtieth of it
 
 
 class Threads:
@@ -20,10 +22,16 @@ class Threads:
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         if self._inside >= self._room:
-            headers = [(b"retry-after", str(RETRY_AFTER_S).encode())]
-            body = {"type": "about:blank", "title": "Service Unavailable", "status": 503, "code": "unavailable"}
-            body["detail"] = "Too many requests are waiting. Try again in a moment."
-            await answer(send, 503, body, headers=headers, content_type=b"application/problem+json")
+            detail = "Too many requests are waiting. Try again in a moment."
+            retry = [(b"retry-after", str(RETRY_AFTER_S).encode())]
+            await refuse(send, 503, "unavailable", detail, headers=retry)
+            return
+        headers = dict(scope["headers"])
+        if b"transfer-encoding" in headers:
+            await refuse(send, 411, "length_required", "Say with Content-Length how long the body is.")
+            return
+        if int(headers.get(b"content-length", b"0")) > MAX_BODY:
+            await refuse(send, 413, "too_large", f"A body has {MAX_BODY} bytes at most.")
             return
         self._inside += 1
         try:
@@ -45,6 +53,15 @@ class OnTheLoop:
             await answer(send, 200, version())
         else:
             await self._application(scope, receive, send)
+
+
+async def refuse(
+    send: Any, status: int, code: str, detail: str, *, headers: list[tuple[bytes, bytes]] | None = None
+) -> None:
+    """A problem told before Django is asked; the connection ends, a body that was not read may still be coming."""
+    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "code": code, "detail": detail}
+    headers = [(b"connection", b"close"), *(headers or [])]
+    await answer(send, status, body, headers=headers, content_type=b"application/problem+json")
 
 
 async def answer(

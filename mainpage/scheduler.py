@@ -55,10 +55,11 @@ class Scheduler:
     def _repeat(self, job: Job) -> None:
         pause = job.pause or self._stopping.wait
         while not self._stopping.is_set():
-            close_old_connections()
             try:
+                close_old_connections()
                 job.run()
+                pause(job.period_s)
             except Exception:  # top of a task
                 logger.exception("scheduler: %s failed; it is tried again in %g s", job.name, job.period_s)
-            pause(job.period_s)
+                self._stopping.wait(job.period_s)
         connections.close_all()

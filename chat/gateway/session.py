@@ -4,6 +4,7 @@ Its states are the three tables at the end of the file: what may come when. Noth
 asked of the process, which answers by calling back.
 """
 
+import asyncio
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
@@ -17,10 +18,12 @@ from chat.gateway.outgoing import Backlogged, Outgoing
 from chat.message_log.entry import Entry
 from chat.protocol import (
     HEARTBEAT_S,
+    MAX_CLIENT_ID,
     TYPING_EVERY_S,
     CloseCode,
     Error,
     ErrorCode,
+    Glimpse,
     Hello,
     Identify,
     MessageSend,
@@ -144,7 +147,7 @@ class Session:
         else:
             known = seen.type in CLIENT_TYPES
             code = ErrorCode.INVALID if known else ErrorCode.UNKNOWN_TYPE
-            self._fail(code, ref=seen.client_id or (seen.type or "")[:64], detail=why if known else None)
+            self._fail(code, ref=_ref_of(seen), detail=why if known else None)
 
     def _fail(
         self, code: ErrorCode, *, ref: str, detail: str | None = None, retry_after_s: float | None = None
@@ -240,9 +243,10 @@ class Session:
         return encode(Resync(room=room, from_seq=seq))
 
     def restart(self) -> None:
-        """This process ends: come back to another one."""
-        self.outgoing.control(encode(Reconnect(after_ms=self._process.reconnect_delay_ms(), reason="restart")))
-        self.socket.close(CloseCode.SERVICE_RESTART)
+        """This process ends: come back to another one. Until then this one still serves."""
+        after_ms = self._process.reconnect_delay_ms()
+        self.outgoing.control(encode(Reconnect(after_ms=after_ms, reason="restart")))
+        asyncio.get_running_loop().call_later(after_ms / 1000, self.socket.close, CloseCode.SERVICE_RESTART)
 
     def lost(self) -> None:
         self._answers = ENDED
@@ -250,6 +254,11 @@ class Session:
 
     def _ignore(self, frame: Any) -> None:
         """The socket has ended; what it still had in flight is nobody's."""
+
+
+def _ref_of(seen: Glimpse) -> str:
+    ref = seen.client_id if isinstance(seen.client_id, str) and seen.client_id else seen.type
+    return (ref or "")[:MAX_CLIENT_ID]
 
 
 class SocketOutcome:

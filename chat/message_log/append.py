@@ -159,7 +159,13 @@ class MessageLog:
                 self._wake.clear()
                 await self._wake.wait()
             batch, self._next = self._next[:BATCH], self._next[BATCH:]
-            await self._write(batch)
+            try:
+                await self._write(batch)
+            except Exception:  # top of a task: whatever it was, no room may wait for ever
+                logger.exception("a batch of %d messages failed: asking the log", len(batch))
+                for pending in batch:
+                    if pending.room.writing is pending:
+                        self._settle_soon(pending)
 
     async def finish(self) -> None:
         """Return when nothing waits and nothing is under way."""

@@ -38,7 +38,6 @@ CACHES = stores.caches(REDIS_URL, REDIS_PREFIX)
 CHANNEL_LAYERS = stores.channel_layers(_values["CHANNEL_LAYER"], REDIS_URL, REDIS_PREFIX)
 LOGGING = stores.logging(_values["LOG_FORMAT"], _values["LOG_LEVEL"])
 CORS_ALLOWED_ORIGINS = ALLOWED_ORIGINS
-CSRF_TRUSTED_ORIGINS = ALLOWED_ORIGINS
 WHITENOISE_ROOT = BASE_DIR / "web" if _values["WEB_CLIENT"] else None
 WHITENOISE_INDEX_FILE: bool = _values["WEB_CLIENT"]
 
@@ -156,6 +155,7 @@ SPECTACULAR_SETTINGS = {
 }
 
 CORS_ALLOW_CREDENTIALS = True
+CORS_URLS_REGEX = r"^/api/"
 CORS_ALLOW_HEADERS = ["accept", "accept-language", "authorization", "content-type", "x-client", "x-request-id"]
 CORS_EXPOSE_HEADERS = ["x-request-id", "retry-after", "etag"]
 

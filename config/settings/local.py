@@ -14,6 +14,7 @@ HOSTS = ["127.0.0.1", "localhost"]
 
 env.use_defaults(
     {
+        "ENVIRONMENT": "local",
         "SECRET_KEY": "for-a-laptop-that-never-ran-make-run-yet",
         "ALLOWED_HOSTS": ",".join(HOSTS),
         "ALLOWED_ORIGINS": ",".join(f"http://{host}:{PORT}" for host in HOSTS),

@@ -70,5 +70,9 @@ def logging(log_format: str, level: str) -> dict[str, Any]:
             }
         },
         "root": {"handlers": ["stdout"], "level": level},
-        "loggers": {"django.server": {"handlers": ["stdout"], "level": level, "propagate": False}},
+        # pymongo's DEBUG lines hold its commands, and with them what members write.
+        "loggers": {
+            "pymongo": {"level": "INFO"},
+            "django.server": {"handlers": ["stdout"], "level": level, "propagate": False},
+        },
     }

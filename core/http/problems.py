@@ -5,12 +5,13 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
 from django.utils.translation import gettext as _
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from core.errors import DomainError
+from core.errors import DomainError, Unavailable
 from core.http.request_id import current_request_id
 
 logger = logging.getLogger(__name__)
@@ -40,12 +41,15 @@ def problem(
 
 def problem_response(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler: our own errors, DRF's and Django's alike. None: a bug, left to Django's 500 handler."""
-    if isinstance(error, DomainError):
-        return _from_domain(error)
     if isinstance(error, Http404):
         error = exceptions.NotFound()
     elif isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()
+    elif isinstance(error, OperationalError | InterfaceError):
+        logger.exception("the database does not answer")
+        error = Unavailable()
+    if isinstance(error, DomainError):
+        return _from_domain(error)
     if isinstance(error, exceptions.APIException):
         return _from_drf(error)
     return None

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 ENVIRONMENT = {
+    "ENVIRONMENT": "dev",
     "DJANGO_SETTINGS_MODULE": "config.settings.server",
     "SECRET_KEY": "for-this-test-only-0123456789-0123456789",
     "ALLOWED_HOSTS": "damso.example",
