@@ -17,7 +17,9 @@ message that names each mistake and what the variable means. A **secret** may st
 the file, and wins over `NAME`.
 
 "required" holds on a server. `make run` and `make test` need none of them: their own values stand in
-`config/settings/local.py` and `config/settings/test.py`; whatever is set in the environment still wins there.
+`config/settings/local.py` and `config/settings/test.py`; whatever is set in the environment still wins there,
+except for what `make run` itself provides: its SQLite database, `SECRET_KEY`, `MONGO_URL`, `REDIS_URL`, and the URLs
+of Kakao's stand-in.
 
 | variable | default | secret | meaning |
 | --- | --- | --- | --- |
