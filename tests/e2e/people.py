@@ -32,6 +32,11 @@ def pairs(number: int, *, with_room: bool = True, hours_left: float = 22) -> Non
     print(json.dumps([_pair(names, hours_left=hours_left if with_room else None) for _ in range(number)]))
 
 
+def everybody_sits_out() -> None:
+    """So that a night pairs nobody but those who join from now on."""
+    Member.objects.update(taking_part_since=None)
+
+
 def _pair(names: Iterator[str], *, hours_left: float | None) -> dict[str, Any]:
     two = [_member(gender, next(names)) for gender in FACES]
     room = random_id()

@@ -6,6 +6,7 @@ import signal
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import pytest
 from playwright.async_api import Page, expect
 
 from dev.stack.served import Served
@@ -16,6 +17,11 @@ from tests.e2e.windows import Window
 SEOUL = ZoneInfo("Asia/Seoul")
 WORKERS_START_WITHIN_MS = 60_000
 COUNTDOWN = re.compile(r"^\s*(\d+시간\s*)?\d+분\s*(\d+초)?\s*$")
+
+
+@pytest.fixture(autouse=True)
+def _nobody_else_takes_part(service: Served) -> None:
+    service.manage("shell", "-v", "0", "-c", "from tests.e2e.people import everybody_sits_out as end; end()")
 
 
 async def test_two_people_meet_talk_and_part(window, service: Served) -> None:
@@ -81,8 +87,6 @@ async def test_two_people_meet_talk_and_part(window, service: Served) -> None:
     await expect(acorn.composer).to_have_count(0)
     await sky.shows("방을 나왔어요.")
     await expect(sky.composer).to_have_count(0)
-    for each in (acorn, sky):
-        await sit_out(each)
 
 
 async def test_the_local_bar_pairs_opens_and_closes(window, service: Served) -> None:
@@ -109,7 +113,6 @@ async def test_the_local_bar_pairs_opens_and_closes(window, service: Served) -> 
     for each in (spring, autumn):
         await each.shows("다음 한 사람까지")
         await expect(each.page.locator(".room .foot")).to_contain_text("이 대화는 여기까지예요")
-        await sit_out(each)
 
 
 async def sign_in_as_a_person_of_the_list(window: Window, name: str) -> None:
@@ -138,13 +141,6 @@ async def leave_the_room(window: Window) -> None:
     await window.click("방 나가기", role="menuitem")
     await expect(window.page.get_by_role("button", name="더 있을게요")).to_be_focused()
     await window.click("나가기")
-
-
-async def sit_out(window: Window) -> None:
-    await window.open("#/settings")
-    switch = window.page.get_by_role("switch", name="매일 밤 함께하기")
-    async with window.page.expect_response("**/members/me/active"):
-        await switch.click()
 
 
 # --- nothing was loaded anew
