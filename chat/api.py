@@ -39,7 +39,7 @@ class RoomsView(APIView):
     @extend_schema(operation_id="rooms", responses=RoomsSerializer)
     def get(self, request: MemberRequest) -> Response:
         """One's own rooms, newest first."""
-        rooms = _stored(selectors.rooms_with_history, request.user.pk)
+        rooms = selectors.rooms_with_history(request.user.pk)
         partners = _partners([room.partner for room in rooms])
         return Response({"results": [_room(room, partners[room.partner]) for room in rooms], "next": None})
 
@@ -48,7 +48,7 @@ class RoomView(APIView):
     @extend_schema(operation_id="room", responses=RoomSerializer)
     def get(self, request: MemberRequest, room: int) -> Response:
         """One room of mine."""
-        summary = _stored(selectors.summaries, request.user.pk, [own_room(request, room)])[0]
+        summary = selectors.summaries(request.user.pk, [own_room(request, room)])[0]
         return Response(_room(summary, _partners([summary.partner])[summary.partner]))
 
 
@@ -99,7 +99,7 @@ class ReadView(APIView):
         facts = own_room(request, room)
         body = ReadSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        seq = min(body.validated_data["seq"], _stored(selectors.summaries, request.user.pk, [facts])[0].last_seq)
+        seq = min(body.validated_data["seq"], selectors.summaries(request.user.pk, [facts])[0].last_seq)
         _stored(read_positions.write, room, request.user.pk, seq)
         announce.read(room, request.user.pk, seq)
         return Response(status=204)

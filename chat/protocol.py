@@ -174,15 +174,8 @@ class Typing(Frame, tag="typing"):
     member: MemberId
 
 
-class RoomOpened(Frame, tag="room.opened"):
-    room: RoomId
-    state: str
-    opens_at: Moment
-    closes_at: Moment
-    last_seq: Seq
-    my_read_seq: Seq
-    partner_read_seq: Seq
-    partner: Partner
+class RoomOpened(RoomState, Frame, tag="room.opened"):
+    """A frame with the fields of RoomState."""
 
 
 class RoomClosed(Frame, tag="room.closed"):
