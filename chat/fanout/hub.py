@@ -39,7 +39,6 @@ class Hub:
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self.on_opened: Callable[[int, list[int]], None] = lambda room, members: None
-        self.on_frame: Callable[[LiveRoom, int, bytes, int], None] = lambda room, sender, frame, read: None
         self.on_restored: Callable[[], None] = lambda: None
 
     async def start(self) -> None:
@@ -118,7 +117,7 @@ class Hub:
         """A frame about a member that may be lost (typing, presence, a read position `read`), here and elsewhere."""
         room = self._rooms.get(room_id)
         if room is not None:
-            self.on_frame(room, member, frame, read)
+            room.pass_on(member, frame, read=read)
         if self._elsewhere(room_id):
             message = frame_message(self._channel, room_id, member, frame, read=read)
             self._word.append((group_of(room_id), message))
@@ -246,7 +245,7 @@ class Hub:
             for event in message["events"]:
                 self.deliver(room, Event(*event))
         elif message["type"] == "hub.frame":
-            self.on_frame(room, message["member"], message["frame"], message["read"])
+            room.pass_on(message["member"], message["frame"], read=message["read"])
 
     # --- the sweep
     async def _sweep(self) -> None:

@@ -148,6 +148,17 @@ class LiveRoom(RoomTail):
         self.reads: dict[int, int] = {}
         self.reads_known = False  # whether MongoDB was asked for them
 
+    def pass_on(self, member: int, frame: bytes, *, read: int = 0) -> None:
+        """To the sockets here, a frame about a member that may be lost.
+
+        A read position (`read`, if it is one) goes to both members; typing and presence to the other one.
+        """
+        if read:
+            self.reads[member] = max(read, self.reads.get(member, 0))
+        for subscription in tuple(self.subscriptions):
+            if subscription.outlet is not None and (read or subscription.member != member):
+                subscription.outlet.ephemeral(frame)
+
     @property
     def is_idle(self) -> bool:
         return not (self.subscriptions or self.writing or self.queue)

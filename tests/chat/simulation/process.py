@@ -15,7 +15,7 @@ from unittest.mock import patch
 import redis
 
 from chat.fanout import announce, hub, layer
-from chat.gateway import clock, outgoing, process, session
+from chat.gateway import arriving, clock, member_rooms, outgoing, process, session
 from chat.gateway.process import ChatProcess
 from chat.message_log import append, closing, mongo
 from chat.message_log.read import LogUnreadable
@@ -60,11 +60,11 @@ class SimulatedProcess(ChatProcess):
     def __init__(self, owner: "ServerProcess") -> None:
         super().__init__()
         self._owner = owner
-        self._sessions = NumberedSet()  # type: ignore[assignment]
+        self.here.sessions = NumberedSet()  # type: ignore[assignment]
 
     async def ask(self, question: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         mysql = self._owner.world.mysql
-        answers = {process._rooms_and_faces: mysql.rooms_and_faces, room_services.leave: mysql.leave}
+        answers = {member_rooms.rooms_and_faces: mysql.rooms_and_faces, room_services.leave: mysql.leave}
         return await answers[question](*args, **kwargs)
 
 
@@ -142,6 +142,7 @@ def simulated_drivers(world: "World") -> Iterator[None]:
         (announce, {"get_channel_layer": lambda: world.new_layer("commands")}),
         (process, {"get_channel_layer": lambda: world.new_layer(OWNER.get().label)}),  # type: ignore[union-attr]
         (process, {"Leases": NoPresence, "gc": no_collector, "random": world.rng}),
+        (arriving, {"random": world.rng}),
         *((module, {"time": times}) for module in (append, closing, session, clock)),
         *((module, bounds) for module, bounds in world.weather.bounds.items()),
     ]

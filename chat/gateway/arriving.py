@@ -1,0 +1,125 @@
+"""From a good token to `ready`: all who identify in one turn of the loop are let in by one question to each store."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
+
+from django.db import Error as DatabaseError  # InterfaceError, a connection that broke, is no DatabaseError
+
+from chat.gateway.here import Here
+from chat.gateway.member_rooms import MemberRooms
+from chat.gateway.online import Online
+from chat.gateway.session import Session, now_ms
+from chat.message_log.read import LogUnreadable
+from chat.protocol import CloseCode, Ready, RoomState, encode, moment
+from chat.selectors import RoomFacts
+
+logger = logging.getLogger(__name__)
+
+AT_ONCE = 500  # sockets
+SOCKETS_PER_MEMBER = 5
+TRY_LATER_MS = 3000
+
+
+class Arrivals:
+    def __init__(
+        self,
+        here: Here,
+        rooms: MemberRooms,
+        online: Online,
+        *,
+        catch_up: Callable[..., None],
+        spawn: Callable[[Coroutine[Any, Any, Any], str], None],
+    ) -> None:
+        self._here = here
+        self._rooms = rooms
+        self._online = online
+        self._catch_up = catch_up
+        self._spawn = spawn
+        self._arriving: list[Session] = []
+        self._arrived = asyncio.Event()
+
+    def arrive(self, session: Session) -> None:
+        """The session has shown a good token: its rooms are read with those of all who identify in this turn."""
+        self._arriving.append(session)
+        self._arrived.set()
+
+    async def let_in(self) -> None:
+        """For ever."""
+        while True:
+            await self._arrived.wait()
+            arriving, self._arriving = self._arriving[:AT_ONCE], self._arriving[AT_ONCE:]
+            if not self._arriving:
+                self._arrived.clear()
+            try:
+                facts = await self._rooms_for(arriving)
+                for session in arriving:
+                    if session in self._here.sessions:
+                        self._welcome(session, facts[session.member])
+            except (DatabaseError, LogUnreadable, TimeoutError) as error:
+                logger.warning("%d sockets are told to come back later (%s)", len(arriving), type(error).__name__)
+                _send_away(arriving)
+            except Exception:  # whatever it was, these must not wait for ever, and those after them not at all
+                logger.exception("%d sockets could not be let in", len(arriving))
+                _send_away(arriving)
+
+    async def _rooms_for(self, arriving: list[Session]) -> dict[int, dict[int, RoomFacts]]:
+        """member → rooms: from memory, else by one question for all; their views are there when this returns."""
+        known = self._rooms.facts
+        facts = {session.member: dict(known.get(session.member, {})) for session in arriving}
+        remembered = {member for rooms in facts.values() for room in rooms.values() for member in room.members}
+        faces = {member: self._rooms.faces[member] for member in remembered}
+        unknown = {member for member in facts if member not in known}
+        also = {room for session in arriving for room in session.resume if room not in facts[session.member]}
+        if unknown or also:
+            found, fresh = await self._rooms.find(facts, also=also)
+            faces |= fresh
+            for room in found:
+                for member in room.members:
+                    if member in facts:
+                        facts[member][room.id] = room
+        await self._rooms.view([room for rooms in facts.values() for room in rooms.values()])
+        self._rooms.faces |= faces  # last: meanwhile those of nobody here may have been forgotten
+        partners = {room.partner_of(member) for member, rooms in facts.items() for room in rooms.values()}
+        self._spawn(self._online.look_up(partners), "presence of arriving members' partners")
+        return facts
+
+    def _welcome(self, session: Session, rooms: dict[int, RoomFacts]) -> None:
+        """Say `ready`, then what was missed, then live. Nothing is awaited in here, so nothing can pass in between."""
+        rooms = rooms | self._rooms.facts.get(session.member, {})  # those it resumes, and those that opened meanwhile
+        if any(self._rooms.live.get(room) is None for room in rooms):
+            self.arrive(session)  # a view was forgotten while the others' were read: once more
+            return
+        self._rooms.facts[session.member] = rooms
+        states, subscriptions = [], []
+        for facts in rooms.values():
+            room = self._rooms.live[facts.id]
+            if room.id in session.resume or (facts.is_open and not room.closed):
+                state = self._rooms.state(facts, room, session.member, is_online=self._online.is_online)
+                states.append(RoomState(**state))
+                subscriptions.append(self._rooms.subscribe(session, room))
+        session.outgoing.control(encode(Ready(member=session.member, rooms=states, server_time=moment(now_ms()))))
+        for subscription in subscriptions:
+            after = session.resume.get(subscription.room.id)
+            if after is None:
+                subscription.live = True
+            else:
+                self._catch_up(subscription, after)
+        session.welcome()
+        self._count_in(session)
+
+    def _count_in(self, session: Session) -> None:
+        self._here.count_in(session)
+        sessions = self._here.sessions_of(session.member)
+        for replaced in sessions[:-SOCKETS_PER_MEMBER]:  # one that closes already counts until it is gone
+            replaced.socket.close(CloseCode.REPLACED)
+        if len(sessions) == 1:
+            self._online.came(session.member)
+
+
+def _send_away(sessions: Iterable[Session]) -> None:
+    for session in sessions:
+        delay_ms = random.randint(0, TRY_LATER_MS)  # noqa: S311 - a spread, no secret
+        session.socket.close(CloseCode.TRY_LATER, str(delay_ms))

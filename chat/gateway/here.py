@@ -1,0 +1,39 @@
+"""Who has a socket in this process: every session, and those of each member."""
+
+from collections.abc import Sequence
+
+from chat.gateway.session import Session
+from chat.selectors import RoomFacts
+
+
+class Here:
+    def __init__(self) -> None:
+        self.sessions: set[Session] = set()  # also those that have not identified yet
+        self._of_member: dict[int, list[Session]] = {}  # in order of arrival
+
+    def __contains__(self, member: int) -> bool:
+        return member in self._of_member
+
+    def members(self) -> list[int]:
+        return list(self._of_member)
+
+    def sessions_of(self, member: int) -> Sequence[Session]:
+        """In order of arrival; also those that are about to close."""
+        return self._of_member.get(member, ())
+
+    def sessions_in(self, room: RoomFacts) -> list[Session]:
+        """A member's devices may have heard of a room at different times: each is asked what it has."""
+        return [session for member in room.members for session in self.sessions_of(member)]
+
+    def count_in(self, session: Session) -> None:
+        self._of_member.setdefault(session.member, []).append(session)
+
+    def count_out(self, session: Session) -> bool:
+        """Whether this was the member's last socket here."""
+        sessions = self._of_member.get(session.member, [])
+        if session not in sessions:
+            return False
+        sessions.remove(session)
+        if not sessions:
+            del self._of_member[session.member]
+        return not sessions
