@@ -8,7 +8,7 @@ import pytest
 from django.conf import settings
 
 from chat.fanout import hub
-from chat.gateway import process, session
+from chat.gateway import arriving, process, session
 from chat.message_log import append
 from chat.protocol import (
     HEARTBEAT_S,
@@ -69,7 +69,7 @@ SAID = [
     ("docs/socket.md", f"a burst of {session.SEND_BURST:g} messages, then {session.SENDS_PER_S:g} a second"),
     ("docs/socket.md", f"a burst of {session.FRAME_BURST:g} frames, then {session.FRAMES_PER_S:g} a second"),
     ("docs/socket.md", f"{session.BAD_FRAMES} invalid frames"),
-    ("docs/socket.md", f"at most {process.SOCKETS_PER_MEMBER} sockets"),
+    ("docs/socket.md", f"at most {arriving.SOCKETS_PER_MEMBER} sockets"),
     ("docs/socket.md", f"a frame over {MAX_FRAME_BYTES // 1024} KiB"),
     ("docs/socket.md", f"takes nothing for {process.STUCK_S} s"),
     ("docs/architecture.md", f"with the log every {hub.SWEEP_S} s"),
