@@ -18,6 +18,7 @@ from chat.message_log.read import LogReader
 from chat.protocol import MAX_TEXT, ErrorCode
 from chat.selectors import RoomFacts
 from core.errors import Conflict, DomainError, Invalid, NotFound, Unavailable
+from core.telemetry.apm import Trace
 
 DETAILS = {
     ErrorCode.INVALID: _("This message can't be sent as it is."),
@@ -66,9 +67,18 @@ class Sending:
         self._hub = hub
         self.log = MessageLog(writer, reader, stored=self._stored, learnt=self._learnt, idle=hub.forget_if_idle)
 
-    def submit(self, room: LiveRoom, member: int, client_id: str, *, text: str, outcome: Outcome) -> None:
+    def submit(
+        self,
+        room: LiveRoom,
+        member: int,
+        client_id: str,
+        *,
+        text: str,
+        outcome: Outcome,
+        trace: Trace | None = None,
+    ) -> None:
         """Store `text`, which `check_text` has passed; `member` is one of the room's. `outcome` hears its fate once."""
-        self.log.append(Pending(room, member, client_id, text=text, outcome=outcome))
+        self.log.append(Pending(room, member, client_id, text=text, outcome=outcome, trace=trace))
 
     async def send(self, facts: RoomFacts, member: int, client_id: str, *, text: str) -> Entry:
         """The same for a caller that waits (REST). Raises DomainError with the code of the refusal."""

@@ -31,6 +31,21 @@ def number(value: str) -> int:
     return int(value)
 
 
+def rate(value: str) -> float:
+    """A share, 0 … 1."""
+    try:
+        share = float(value)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise ValueError("write a number from 0 (none) to 1 (all)")
+    return share
+
+
+def optional_url(value: str) -> str:
+    return url(value) if value else ""
+
+
 def one_of(*choices: str) -> Callable[[str], str]:
     def choice(value: str) -> str:
         if value not in choices:
@@ -142,6 +157,10 @@ VARIABLES = [
     Variable("HTTP_QUEUE", number, "64", "REST requests that may wait for a thread; more are answered 503"),
     Variable("LOG_FORMAT", one_of("ecs", "plain"), "ecs", "ecs (JSON lines) or plain (a terminal)"),
     Variable("LOG_LEVEL", one_of("DEBUG", "INFO", "WARNING", "ERROR"), "INFO", "DEBUG, INFO, WARNING or ERROR"),
+    Variable("APM_SERVER_URL", optional_url, "", "Elastic APM Server that gets the traces; empty: the agent is off"),
+    Variable("APM_SECRET_TOKEN", text, "", "secret token of that APM Server", secret=True),
+    Variable("APM_SAMPLE_RATE", rate, "0.1", "share of the REST requests that are traced, 0 to 1"),
+    Variable("APM_FRAME_SAMPLE_RATE", rate, "0.01", "share of the socket frames that are traced, 0 to 1"),
     Variable("RELEASE", text, "0.1.0", "version of this build, served at /version"),
     Variable("REVISION", text, "", "commit of this build, served at /version"),
     Variable("COLOUR", text, "", "blue or green, served at /version"),

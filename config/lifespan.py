@@ -1,9 +1,11 @@
 """The process's chat starts before the first request and stops after the last one."""
 
+import asyncio
 import logging
 from typing import Any
 
 from chat.gateway import process
+from core.telemetry import apm
 
 logger = logging.getLogger(__name__)
 
@@ -21,5 +23,6 @@ async def lifespan(scope: dict[str, Any], receive: Any, send: Any) -> None:
             await send({"type": "lifespan.startup.complete"})
         else:
             await process.stop()
+            await asyncio.to_thread(apm.close)  # uvicorn ends without atexit, and what is buffered would be lost
             await send({"type": "lifespan.shutdown.complete"})
             return

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from channels.layers import get_channel_layer
+from django.conf import settings
 from django.db import Error as DatabaseError  # InterfaceError, a connection that broke, is no DatabaseError
 from django.db import close_old_connections
 
@@ -36,6 +37,7 @@ from chat.protocol import HEARTBEAT_S, IDENTIFY_WITHIN_S, CloseCode, MessageRead
 from chat.read_positions import ReadPositions
 from chat.sending import Sending
 from chat.services import rooms as room_services
+from core.telemetry.apm import Coin, Trace
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +64,8 @@ class ChatProcess:
         self._leases = Leases(self.name)
         self._sql = ThreadPoolExecutor(SQL_THREADS, thread_name_prefix="chat-sql")
         self._tasks: set[asyncio.Task[Any]] = set()
+        self.coin = Coin(settings.APM_FRAME_SAMPLE_RATE)
+        self.trace: Trace | None = None  # of the frame being answered right now, if it is one that is traced
         self.member_rooms = MemberRooms(self.rooms, self.sending, reader, hub=self.hub, ask=self.ask)
         self.online = Online(self.here, self._leases, self.member_rooms, hub=self.hub, spawn=self.spawn)
         self.arrivals = Arrivals(self.here, self.member_rooms, self.online, catch_up=self.catch_up, spawn=self.spawn)

@@ -41,6 +41,7 @@ from chat.protocol import (
     moment,
 )
 from chat.sending import DETAILS, check_text
+from core.telemetry.apm import Trace
 
 if TYPE_CHECKING:
     from chat.gateway.process import ChatProcess
@@ -136,7 +137,17 @@ class Session:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             self.socket.close(CloseCode.BAD_FRAMES, "not JSON")
         else:
+            if self._process.coin.toss():
+                self._process.trace = Trace("websocket", frame.__struct_config__.tag, rate=self._process.coin.rate)
             self._answers[type(frame)](self, frame)
+            if self._process.trace is not None:
+                self._end_trace()
+
+    def _end_trace(self) -> None:
+        """Of a traced frame that has been answered. A message takes its trace along, until its fate is known."""
+        trace, self._process.trace = self._process.trace, None
+        if trace is not None:
+            trace.end()
 
     def _refuse_frame(self, payload: bytes, why: str) -> None:
         """It is JSON, but no frame of ours: say which one and why. `why` names the field, never its content."""
@@ -153,6 +164,8 @@ class Session:
         self, code: ErrorCode, *, ref: str, detail: str | None = None, retry_after_s: float | None = None
     ) -> None:
         retry_after_ms = None if retry_after_s is None else max(1, round(retry_after_s * 1000))
+        if self._process.trace is not None:
+            self._process.trace.result = code
         text = str(DETAILS[code]) if detail is None else detail
         self.outgoing.control(encode(Error(code=code, detail=text, ref=ref, retry_after_ms=retry_after_ms)))
         if code in (ErrorCode.INVALID, ErrorCode.UNKNOWN_TYPE):
@@ -194,8 +207,11 @@ class Session:
         elif wait := self._sends.take():
             self._fail(ErrorCode.RATE_LIMITED, ref=frame.client_id, retry_after_s=wait)
         else:
+            trace, self._process.trace = self._process.trace, None
             outcome = SocketOutcome(self, subscription)
-            self._process.sending.submit(subscription.room, self.member, frame.client_id, text=text, outcome=outcome)
+            self._process.sending.submit(
+                subscription.room, self.member, frame.client_id, text=text, outcome=outcome, trace=trace
+            )
 
     def _sync(self, frame: Sync) -> None:
         subscription = self.subscriptions.get(frame.room)

@@ -20,6 +20,7 @@ from chat.message_log.entry import TEXT, Entry, Verdict, from_milliseconds, judg
 from chat.message_log.mongo import DURABLE
 from chat.message_log.read import LogReader, LogUnreadable
 from chat.message_log.tail import RoomTail
+from core.telemetry.apm import Trace
 
 logger = logging.getLogger(__name__)
 
@@ -47,9 +48,19 @@ class Outcome(Protocol):
 class Pending:
     """One message on its way into the log."""
 
-    __slots__ = ("answered", "client_id", "outcome", "room", "sender", "sent_at", "seq", "text")
+    __slots__ = ("answered", "client_id", "outcome", "room", "sender", "sent_at", "seq", "text", "trace")
 
-    def __init__(self, room: RoomTail, sender: int, client_id: str, *, text: str, outcome: Outcome) -> None:
+    def __init__(
+        self,
+        room: RoomTail,
+        sender: int,
+        client_id: str,
+        *,
+        text: str,
+        outcome: Outcome,
+        trace: Trace | None = None,
+    ) -> None:
+        """`trace`, of the few that are traced, ends when the message's fate is known."""
         self.room = room
         self.sender = sender
         self.client_id = client_id
@@ -58,6 +69,7 @@ class Pending:
         self.seq = 0
         self.sent_at = 0
         self.answered = False
+        self.trace = trace
 
     def entry(self) -> Entry:
         return Entry(
@@ -75,11 +87,15 @@ class Pending:
         if not self.answered:
             self.answered = True
             self.outcome.stored(entry)
+            if self.trace is not None:
+                self.trace.end()
 
     def refuse(self, code: str) -> None:
         if not self.answered:
             self.answered = True
             self.outcome.refused(code, self.client_id)
+            if self.trace is not None:
+                self.trace.end(code, failed=code == "unavailable")
 
 
 class LogWriter:
@@ -209,11 +225,18 @@ class MessageLog:
                     text=pending.text,
                 )
             )
+        traced = [pending.trace for pending in batch if pending.trace is not None]
+        commit = Trace("commit", "message_log.append", caused_by=traced) if traced else None
         try:
             refused = await self._writer.insert(documents)
         except OutcomeUnknown as error:
             logger.warning("the outcome of %d messages is unknown (%s): asking the log", len(batch), error)
             refused = dict.fromkeys(range(len(batch)), DUPLICATE_KEY)
+            if commit is not None:
+                commit.end("unknown", failed=True)
+        else:
+            if commit is not None:
+                commit.end()
         for position, pending in enumerate(batch):
             code = refused.get(position)
             if code is None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from config import env
-from config.settings import stores
+from config.settings import stores, telemetry
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
@@ -37,6 +37,8 @@ DATABASES = stores.databases(_values["DATABASE_URL"], _values["DATABASE_CA"])
 CACHES = stores.caches(REDIS_URL, REDIS_PREFIX)
 CHANNEL_LAYERS = stores.channel_layers(_values["CHANNEL_LAYER"], REDIS_URL, REDIS_PREFIX)
 LOGGING = stores.logging(_values["LOG_FORMAT"], _values["LOG_LEVEL"])
+ELASTIC_APM = telemetry.elastic_apm(_values)
+APM_FRAME_SAMPLE_RATE: float = _values["APM_FRAME_SAMPLE_RATE"] if ELASTIC_APM["ENABLED"] else 0.0
 CORS_ALLOWED_ORIGINS = ALLOWED_ORIGINS
 WHITENOISE_ROOT = BASE_DIR / "web" if _values["WEB_CLIENT"] else None
 WHITENOISE_INDEX_FILE: bool = _values["WEB_CLIENT"]
@@ -57,9 +59,11 @@ INSTALLED_APPS = [
     "chat",
     "mainpage",
     "config",
+    *(["elasticapm.contrib.django"] if ELASTIC_APM["ENABLED"] else []),
 ]
 
 MIDDLEWARE = [
+    *(["elasticapm.contrib.django.middleware.TracingMiddleware"] if ELASTIC_APM["ENABLED"] else []),
     "core.http.request_id.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
