@@ -23,10 +23,15 @@ INVALID_REPLICA_SET_CONFIG = 93
 
 
 class Mongod(Server):
+    """`test_commands` lets `fail_command` make the server err in exactly the wanted way (MongoDB's fail points)."""
+
     not_ready = (PyMongoError, OSError)
 
-    def __init__(self, directory: Path, *, port: int | None = None, log: Path | None = None) -> None:
+    def __init__(
+        self, directory: Path, *, port: int | None = None, log: Path | None = None, test_commands: bool = False
+    ) -> None:
         super().__init__("MongoDB", directory, port=port or free_port(), log=log)
+        self.test_commands = test_commands
 
     @property
     def url(self) -> str:
@@ -49,6 +54,7 @@ class Mongod(Server):
             *("--oplogSize", "128"),  # MB
             *("--wiredTigerCacheSizeGB", "0.25"),
             *("--setParameter", "diagnosticDataCollectionEnabled=false"),
+            *(("--setParameter", "enableTestCommands=1") if self.test_commands else ()),
             "--nounixsocket",
             "--quiet",
         ]
@@ -56,7 +62,7 @@ class Mongod(Server):
 
     def check(self) -> None:
         """Makes the node primary: of a new set, or of the one in its data, which may know it by an old port."""
-        with self._client() as admin:
+        with self.admin() as admin:
             if admin.command("hello").get("isWritablePrimary"):
                 return
             self._lead_the_set(admin)
@@ -76,7 +82,8 @@ class Mongod(Server):
             admin.command("replSetReconfig", config, force=True)
 
     @contextmanager
-    def _client(self) -> Iterator[Any]:
+    def admin(self) -> Iterator[Any]:
+        """This node's own database `admin`, whatever its place in the set."""
         client: MongoClient[dict[str, Any]] = MongoClient(
             "127.0.0.1", self.port, directConnection=True, serverSelectionTimeoutMS=500, connectTimeoutMS=500
         )
