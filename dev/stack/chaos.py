@@ -127,7 +127,7 @@ class ChaosProxy:
     async def _listen(self) -> None:
         self._flows = asyncio.Event()
         self._flows.set()
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._accepted, "127.0.0.1", self.port)
 
     async def _end(self) -> None:
         self._server.close()
@@ -158,11 +158,12 @@ class ChaosProxy:
             link.keeps_server = False
         self._swallowed.clear()
 
-    async def _accept(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        if task is not None:
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+    def _accepted(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
+        task = self._loop.create_task(self._pass_on(reader, client))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _pass_on(self, reader: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
         if self._is_down:
             client.transport.abort()
             return
