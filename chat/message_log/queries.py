@@ -20,6 +20,15 @@ def evidence(room: int, sender: int, client_id: str, *, since: int) -> dict[str,
     return {"$or": [{"_id": key}, {"room": room, "seq": {"$gte": since}}]}
 
 
+def of_rooms(rooms: Sequence[int]) -> dict[str, Any]:
+    return {"room": {"$in": list(rooms)}}
+
+
+def of_range(*, above: int, up_to: int | None) -> dict[str, Any]:
+    """Of every room id in it, whether anybody knows that room or not; None: without end."""
+    return {"room": {"$gt": above} | ({"$lte": up_to} if up_to is not None else {})}
+
+
 def tails(rooms: Sequence[int]) -> list[dict[str, Any]]:
     """The last entry of each room. Sorted as the unique index is, so that MongoDB skips from room to room."""
     return [

@@ -1,7 +1,7 @@
 """Reading the log: for the event loop (`LogReader`) and for REST and commands (plain functions)."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pymongo.asynchronous.collection import AsyncCollection
@@ -12,6 +12,7 @@ from chat.message_log.entry import Entry, from_document
 
 READ_WITHIN_S = 5
 ROOMS_PER_AGGREGATE = 500
+STREAM_PAGE = 1000
 
 
 class LogUnreadable(Exception):
@@ -82,3 +83,8 @@ def senders(rooms: Iterable[int]) -> set[tuple[int, int]]:
         {"$group": {"_id": {"room": "$room", "sender": "$_id.sender"}}},
     ]
     return {(int(row["_id"]["room"]), int(row["_id"]["sender"])) for row in mongo.messages().aggregate(pipeline)}
+
+
+def stream(wanted: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Documents of many rooms without what was said, by room and seq, a few at a time however many there are."""
+    return iter(mongo.messages().find(wanted, {"text": False}, sort=[("room", 1), ("seq", 1)], batch_size=STREAM_PAGE))

@@ -39,8 +39,12 @@ def close_room(room_id: int, *, reason: str, by: int | None = None) -> bool:
             closed_at=timezone.now(), closed_reason=reason, closed_by=by
         )
         if closed:
-            outbox.owe(END_LOG, {"room": room_id}, lane=f"room:{room_id}")
+            outbox.owe(END_LOG, {"room": room_id}, lane=lane_of(room_id))
     return bool(closed)
+
+
+def lane_of(room_id: int) -> str:
+    return f"room:{room_id}"
 
 
 def leave(room_id: int, member: int) -> Entry | None:

@@ -60,6 +60,11 @@ def owe_all(kind: str, payloads: Iterable[tuple[str, dict[str, Any]]]) -> None:
         transaction.on_commit(wake)
 
 
+def owing(kind: str, lanes: Iterable[str]) -> set[str]:
+    """Those of these lanes in which something of this kind is still owed."""
+    return set(Outbox.objects.filter(kind=kind, lane__in=list(lanes)).values_list("lane", flat=True))
+
+
 def drain(*, limit: int = 1000) -> int:
     """Pay what is due, oldest first; how many rows were tried. Safe in several processes at once."""
     tried = 0

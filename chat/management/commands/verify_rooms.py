@@ -1,0 +1,113 @@
+import json
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.db import Error as DatabaseError
+from pymongo.errors import PyMongoError
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from chat.message_log.verify import Finding
+from chat.services import verification
+from chat.services.verification import Selection, Verified
+
+FINDINGS_KEPT = 1000  # for --json; the number told is that of all
+COULD_NOT_LOOK = 2
+
+
+class Command(BaseCommand):
+    help = (
+        "Checks rooms against their promises: seq dense, log and room state agree, nothing behind `closed`. Reads "
+        "only, safe while the service runs. Ends with 0: all is well, 1: something is not, 2: it could not look."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        which = parser.add_mutually_exclusive_group(required=True)
+        which.add_argument("rooms", nargs="*", type=int, default=[], metavar="ROOM", help="ids of rooms")
+        which.add_argument("--round", metavar="DATE", help="the rooms of that evening, such as 2031-03-03")
+        which.add_argument("--since", metavar="TIME", help="rooms that opened since: a date, or ISO 8601")
+        which.add_argument("--all", action="store_true", help="every room, also those only the log knows")
+        parser.add_argument("--json", action="store_true", help="one JSON object in place of lines")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        selection = selected(options)
+        total = Verified(rooms=0)
+        number = 0
+        try:
+            for batch in self._watched(selection, silent=options["json"]):
+                total.rooms += batch.rooms
+                total.entries += batch.entries
+                number += len(batch.findings)
+                total.findings += batch.findings[: FINDINGS_KEPT - len(total.findings)]
+                if not options["json"]:
+                    for finding in batch.findings:
+                        self.stdout.write(line(finding))
+        except (PyMongoError, DatabaseError) as error:
+            raise CommandError(
+                f"A database does not answer ({type(error).__name__}): nothing is known.", returncode=COULD_NOT_LOOK
+            ) from error
+        if options["json"]:
+            self.stdout.write(json.dumps({**asdict(total), "number_of_findings": number}))
+        else:
+            numbers = of(total.rooms, "room"), of(total.entries, "entry", "entries"), of(number, "finding")
+            self.stdout.write("{}, {}: {}.".format(*numbers))
+        if number:
+            raise CommandError("Not every room is as it should be.")
+
+    def _watched(self, selection: Selection, *, silent: bool) -> Iterator[Verified]:
+        """With a bar on a terminal, which stays out of what is printed."""
+        console = Console(stderr=True)
+        columns = (TextColumn("rooms"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=console, disable=silent or not console.is_terminal, transient=True) as progress:
+            task = progress.add_task("rooms", total=verification.count(selection))
+            for batch in verification.verify(selection):
+                progress.advance(task, batch.rooms)
+                yield batch
+
+
+def of(number: int, one: str, many: str = "") -> str:
+    return f"{number} {one}" if number == 1 else f"{number} {many or one + 's'}"
+
+
+def line(finding: Finding) -> str:
+    where = f"room {finding.room}" + (f", seq {finding.seq}" if finding.seq is not None else "")
+    return f"{where}: {finding.rule}: {finding.detail}"
+
+
+def selected(options: dict[str, Any]) -> Selection:
+    if options["all"]:
+        return Selection()
+    if options["round"]:
+        noon = datetime.combine(day(options["round"], "--round"), time(12), service_time_zone())
+        return Selection(opened_from=noon, opened_before=noon + timedelta(days=1))
+    if options["since"]:
+        return Selection(opened_from=moment(options["since"]))
+    return Selection(ids=options["rooms"])
+
+
+def moment(text: str) -> datetime:
+    """A date begins in the service's time zone; a time without an offset would mean another moment on every machine."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise CommandError(f"--since {text!r} is not understood: write 2031-03-03 or 2031-03-03T22:00+09:00.") from None
+    if at.tzinfo is None and len(text) > len("2031-03-03"):
+        raise CommandError(f"--since {text!r} has no offset: write 2031-03-03T22:00+09:00.")
+    return at if at.tzinfo is not None else at.replace(tzinfo=service_time_zone())
+
+
+def day(text: str, option: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise CommandError(f"{option} {text!r} is not understood: write a date, such as 2031-03-03.") from None
+
+
+def service_time_zone() -> ZoneInfo:
+    return ZoneInfo(settings.SERVICE_TIME_ZONE)
