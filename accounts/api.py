@@ -65,7 +65,9 @@ class CookieView(APIView):
         super().initial(request, *args, **kwargs)
 
     def tokens_of(self, opened: sessions.Opened) -> dict[str, Any]:
-        access, expires_in = tokens.issue_access(opened.session.member_id, opened.session.id)
+        access, expires_in = tokens.issue_access(
+            opened.session.member_id, opened.session.id, issued_at=opened.session.last_seen.timestamp()
+        )
         answer = {"access": access, "access_expires_in": expires_in}
         return answer | {"refresh": opened.refresh} if opened.session.client == "native" else answer
 

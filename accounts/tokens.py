@@ -8,6 +8,7 @@ import secrets
 import time
 from dataclasses import asdict, dataclass
 from functools import lru_cache
+from typing import Any
 
 import jwt
 from django.conf import settings
@@ -17,6 +18,8 @@ from django.utils.crypto import salted_hmac
 from core.errors import NotSignedIn
 
 ALGORITHM = "HS256"
+# Another host of ours may have issued it: that its clock is a moment ahead makes a token no worse.
+CLAIMS: Any = {"require": ["sub", "sid", "iat", "exp"], "verify_iat": False}
 
 
 class InvalidToken(NotSignedIn):
@@ -26,18 +29,28 @@ class InvalidToken(NotSignedIn):
 # --- access tokens: who somebody is, for some minutes
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """Who signed in (`member`), on which device (`session`), until when (`expires_at`, Unix seconds)."""
+    """Who signed in (`member`), on which device (`session`), from when to when (Unix seconds)."""
 
     member: int
     session: int
+    issued_at: float
     expires_at: int
 
 
-def issue_access(member_id: int, session_id: int) -> tuple[str, int]:
-    """A token and the seconds it lasts."""
+def issue_access(member_id: int, session_id: int, *, issued_at: float | None = None) -> tuple[str, int]:
+    """A token and the seconds it lasts.
+
+    `issued_at` (Unix seconds, now if not given) is when the member was last known to be welcome. It is precise: who is
+    suspended, let in again and signs in within one second has a token that works.
+    """
     lifetime = int(settings.ACCESS_TOKEN_LIFETIME.total_seconds())
-    now = int(time.time())
-    claims = {"sub": str(member_id), "sid": session_id, "iat": now, "exp": now + lifetime}
+    now = time.time()
+    claims = {
+        "sub": str(member_id),
+        "sid": session_id,
+        "iat": round(now if issued_at is None else issued_at, 6),
+        "exp": int(now) + lifetime,
+    }
     return jwt.encode(claims, _access_key(settings.SECRET_KEY), algorithm=ALGORITHM), lifetime
 
 
@@ -45,8 +58,13 @@ def read_access(token: str) -> AccessToken:
     """Raises InvalidToken. That the session still lives is for the caller to ask."""
     key = _access_key(settings.SECRET_KEY)
     try:
-        claims = jwt.decode(token, key, algorithms=[ALGORITHM], options={"require": ["sub", "sid", "exp"]})
-        return AccessToken(member=int(claims["sub"]), session=int(claims["sid"]), expires_at=int(claims["exp"]))
+        claims = jwt.decode(token, key, algorithms=[ALGORITHM], options=CLAIMS)
+        return AccessToken(
+            member=int(claims["sub"]),
+            session=int(claims["sid"]),
+            issued_at=float(claims["iat"]),
+            expires_at=int(claims["exp"]),
+        )
     except (jwt.InvalidTokenError, ValueError, TypeError) as error:
         raise InvalidToken from error
 

@@ -1,7 +1,7 @@
 """What the server runs: sockets on the event loop, HTTP in Django's WSGI handler on a bounded pool of lasting threads.
 
 Under Django's own ASGI handler every request that touches the ORM opens a new database connection; lasting threads keep
-theirs, and their number is workers × HTTP_THREADS.
+theirs, and their number is workers × (HTTP_THREADS and 5 for sockets).
 """
 
 import os

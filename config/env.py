@@ -152,7 +152,10 @@ VARIABLES = [
     Variable("LANGUAGE_CODE", one_of("ko", "en"), "ko", "language of a member who has not said: ko or en"),
     Variable("WEB_CLIENT", switch, "false", "serve the reference web client at / (on servers Amplify does)"),
     Variable(
-        "HTTP_THREADS", number, "8", "threads for REST in each worker; workers × threads = connections to the database"
+        "HTTP_THREADS",
+        number,
+        "8",
+        "threads for REST in each worker; each holds a connection to the database, and sockets 5",
     ),
     Variable("HTTP_QUEUE", number, "64", "REST requests that may wait for a thread; more are answered 503"),
     Variable("LOG_FORMAT", one_of("ecs", "plain"), "ecs", "ecs (JSON lines) or plain (a terminal)"),

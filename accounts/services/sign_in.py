@@ -9,13 +9,14 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.core.cache import cache
+from django.db import transaction
 from redis.exceptions import RedisError
 
 from accounts import kakao, tokens
 from accounts.kakao import SignInExpired
 from accounts.models import Member
 from accounts.services import members, sessions
-from accounts.services.standing import refuse_suspended
+from accounts.services.standing import lock, refuse_suspended
 from accounts.tokens import InvalidToken, SignInState
 
 logger = logging.getLogger(__name__)
@@ -70,11 +71,15 @@ def complete(
         verifier=verifier if asked.challenge else None,
     )
     _use_up(asked)
-    member, is_new = Member.objects.get_or_create(kakao_id=identity.kakao_id, defaults={"language": language})
-    refuse_suspended(member)
-    if not is_new:
-        member = members.take_part_if_complete(member.id)
-    opened = sessions.open_session(member, client=client, device=device)
+    found, is_new = Member.objects.get_or_create(kakao_id=identity.kakao_id, defaults={"language": language})
+    with transaction.atomic():
+        member = lock(found.id)
+        if member.withdrawn_at:  # a moment ago: they begin again, as somebody new
+            raise SignInExpired
+        refuse_suspended(member)
+        if not is_new:
+            member = members.take_part_if_complete(member.id)
+        opened = sessions.open_session(member, client=client, device=device)
     return SignedIn(opened, member, is_new, asked.next)
 
 

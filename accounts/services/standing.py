@@ -33,16 +33,27 @@ def refuse_suspended(member: Member) -> None:
 
 @transaction.atomic
 def suspend(member_id: int, until: datetime | None, *, by: str, reason: str) -> None:
-    """Keep a member out until then; None lifts it. Sessions stay and work again afterwards.
+    """Keep a member out until then; None lifts it. Sessions stay and work again afterwards, with new access tokens.
 
     What is live now is cut: every process asks for `selectors.revocations`.
     """
+    member = lock(member_id)
+    member.suspended_until = until
     if until:
-        Member.objects.filter(id=member_id).update(suspended_until=until, revoked_at=timezone.now())
+        member.revoked_at = timezone.now()  # with the lock held: no token is issued to this member meanwhile
         audit.record(by, "suspend", subject=f"member {member_id}", reason=reason, details={"until": iso(until)})
     else:
-        Member.objects.filter(id=member_id).update(suspended_until=None, revoked_at=None)
         audit.record(by, "lift_suspension", subject=f"member {member_id}", reason=reason)
+    member.save(update_fields=["suspended_until", "revoked_at"])
+
+
+def lock(member_id: int) -> Member:
+    """The member, held until the transaction ends.
+
+    Who lets somebody in and who turns somebody away both take it: so a token is either issued before a revocation, and
+    dies with it, or refused.
+    """
+    return Member.objects.select_for_update().get(id=member_id)
 
 
 @transaction.atomic

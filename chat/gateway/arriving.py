@@ -12,6 +12,7 @@ from chat.gateway.here import Here
 from chat.gateway.member_rooms import MemberRooms
 from chat.gateway.online import Online
 from chat.gateway.session import Session, now_ms
+from chat.gateway.standing import Standing
 from chat.message_log.read import LogUnreadable
 from chat.protocol import CloseCode, Ready, RoomState, encode, moment
 from chat.selectors import RoomFacts
@@ -30,21 +31,30 @@ class Arrivals:
         rooms: MemberRooms,
         online: Online,
         *,
+        standing: Standing,
         catch_up: Callable[..., None],
         spawn: Callable[[Coroutine[Any, Any, Any], str], None],
     ) -> None:
         self._here = here
         self._rooms = rooms
         self._online = online
+        self._standing = standing
         self._catch_up = catch_up
         self._spawn = spawn
         self._arriving: list[Session] = []
         self._arrived = asyncio.Event()
 
     def arrive(self, session: Session) -> None:
-        """The session has shown a good token: its rooms are read with those of all who identify in this turn."""
-        self._arriving.append(session)
-        self._arrived.set()
+        """The session has shown a token of ours: its rooms are read with those of all who identify in this turn."""
+        if not self._is_turned_away(session):
+            self._arriving.append(session)
+            self._arrived.set()
+
+    def _is_turned_away(self, session: Session) -> bool:
+        refused = session.access is None or self._standing.refuses(session.access)
+        if refused:
+            session.socket.close(CloseCode.STANDING)
+        return refused
 
     async def let_in(self) -> None:
         """For ever."""
@@ -88,6 +98,8 @@ class Arrivals:
 
     def _welcome(self, session: Session, rooms: dict[int, RoomFacts]) -> None:
         """Say `ready`, then what was missed, then live. Nothing is awaited in here, so nothing can pass in between."""
+        if self._is_turned_away(session):  # it was signed out while its rooms were read
+            return
         rooms = rooms | self._rooms.facts.get(session.member, {})  # those it resumes, and those that opened meanwhile
         if any(self._rooms.live.get(room) is None for room in rooms):
             self.arrive(session)  # a view was forgotten while the others' were read: once more

@@ -1,7 +1,7 @@
 """One serving process: its sockets, its rooms, its clock; wired together here, started and stopped by the lifespan.
 
-Where the two worlds meet: `ask` runs a database question in a small pool of lasting threads, `call` lets a REST thread
-wait for the event loop.
+Where the two worlds meet: SqlThreads put the loop's questions to the database, `call` lets a REST thread wait for the
+event loop.
 """
 
 import asyncio
@@ -10,14 +10,12 @@ import logging
 import os
 import random
 import uuid
-from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from channels.layers import get_channel_layer
 from django.conf import settings
 from django.db import Error as DatabaseError  # InterfaceError, a connection that broke, is no DatabaseError
-from django.db import close_old_connections
 
 from chat.fanout.hub import Hub
 from chat.fanout.lasting import lasting
@@ -29,6 +27,8 @@ from chat.gateway.member_rooms import MemberRooms
 from chat.gateway.online import Online
 from chat.gateway.opening import Openings
 from chat.gateway.session import Session
+from chat.gateway.sql_threads import SqlThreads
+from chat.gateway.standing import Standing
 from chat.message_log import mongo
 from chat.message_log.append import LogWriter
 from chat.message_log.read import LogReader
@@ -43,8 +43,7 @@ logger = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 
-SQL_THREADS = 2
-ASK_WITHIN_S = 10
+ROOM_THREADS, LEAVE_THREADS = 2, 2
 LOOK_AT_SOCKETS_S = 2
 STUCK_S = 30
 RESTART_SPREAD_MS = 2000
@@ -62,13 +61,24 @@ class ChatProcess:
         self.positions = ReadPositions(mongo.reads_of(self._client))
         self.here = Here()
         self._leases = Leases(self.name)
-        self._sql = ThreadPoolExecutor(SQL_THREADS, thread_name_prefix="chat-sql")
+        self._sql = SqlThreads(ROOM_THREADS, "chat-rooms")
+        self._sql_leaving = SqlThreads(LEAVE_THREADS, "chat-leave")  # waits for MongoDB and Redis as well
+        self._sql_standing = SqlThreads(1, "chat-standing")
+        self._leaving: set[tuple[Session, int]] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
         self.coin = Coin(settings.APM_FRAME_SAMPLE_RATE)
         self.trace: Trace | None = None  # of the frame being answered right now, if it is one that is traced
-        self.member_rooms = MemberRooms(self.rooms, self.sending, reader, hub=self.hub, ask=self.ask)
+        self.member_rooms = MemberRooms(self.rooms, self.sending, reader, hub=self.hub, ask=self._sql.ask)
         self.online = Online(self.here, self._leases, self.member_rooms, hub=self.hub, spawn=self.spawn)
-        self.arrivals = Arrivals(self.here, self.member_rooms, self.online, catch_up=self.catch_up, spawn=self.spawn)
+        self.standing = Standing(self.here, ask=self._sql_standing.ask)
+        self.arrivals = Arrivals(
+            self.here,
+            self.member_rooms,
+            self.online,
+            standing=self.standing,
+            catch_up=self.catch_up,
+            spawn=self.spawn,
+        )
         self.openings = Openings(self.here, self.member_rooms, self.online, spawn=self.spawn)
         self.hub.on_opened = self.openings.announced
         self.hub.on_restored = self.openings.look_soon
@@ -80,6 +90,7 @@ class ChatProcess:
             self.positions.run,
             self.arrivals.let_in,
             self.openings.look,
+            self.standing.watch,
             self._tick,
             self._renew,
         ):
@@ -96,22 +107,13 @@ class ChatProcess:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._leases.close()
         await self._client.close()
-        self._sql.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._sql, self._sql_leaving, self._sql_standing):
+            threads.stop()
 
     def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> None:
         task = asyncio.create_task(_logged(work), name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-    async def ask(self, question: Callable[..., Answer], *args: Any, **kwargs: Any) -> Answer:
-        """A question to the relational database. Raises DatabaseError or TimeoutError."""
-
-        def answer() -> Answer:
-            close_old_connections()
-            return question(*args, **kwargs)
-
-        async with asyncio.timeout(ASK_WITHIN_S):
-            return await self.loop.run_in_executor(self._sql, answer)
 
     def call(self, work: Coroutine[Any, Any, Answer], *, within_s: float) -> Answer:
         """From a thread: run this on the event loop and wait. Raises TimeoutError, and what `work` raises."""
@@ -148,14 +150,19 @@ class ChatProcess:
         self.hub.whisper(room.id, member, encode(Typing(room=room.id, member=member)))
 
     def leave(self, session: Session, room: LiveRoom) -> None:
-        self.spawn(self._leave(session, room), f"leave room {room.id}")
+        """Asked again while it is under way: the one answer is for both."""
+        if (session, room.id) not in self._leaving:
+            self._leaving.add((session, room.id))
+            self.spawn(self._leave(session, room), f"leave room {room.id}")
 
     async def _leave(self, session: Session, room: LiveRoom) -> None:
         try:
-            entry = await self.ask(room_services.leave, room.id, session.member)
+            entry = await self._sql_leaving.ask(room_services.leave, room.id, session.member)
         except (DatabaseError, TimeoutError):
             session.unavailable("room.leave")
             return
+        finally:
+            self._leaving.discard((session, room.id))
         if entry is not None:
             self.hub.deliver(room, event_of(entry))
 

@@ -5,7 +5,7 @@ import pytest
 from django.utils import timezone, translation
 from pytest_django import DjangoAssertNumQueries
 
-from accounts import selectors
+from accounts import selectors, tokens
 from accounts.models import Member
 from accounts.selectors import Eligible, Face, Revocation, Standing
 from accounts.services import members, sessions, standing
@@ -136,7 +136,9 @@ def test_who_sits_out_already_is_not_called_a_ghost(member: Visitor) -> None:
     assert member.row.inactive_reason == "self"
 
 
-def test_revocations_name_what_ended(member: Visitor, visitor: Visit) -> None:
+def test_revocations_name_what_ended(
+    member: Visitor, visitor: Visit, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
     other = visitor()
     other.sign_in("서리")
     member_id, other_id, before = member.id, other.id, timezone.now()
@@ -146,5 +148,19 @@ def test_revocations_name_what_ended(member: Visitor, visitor: Visit) -> None:
     sessions.end_all(member_id)
     standing.suspend(other_id, timezone.now() + timedelta(days=1), by="staff", reason="test")
 
-    assert selectors.revocations(before) == [Revocation(member_id, session["id"]), Revocation(other_id, None)]
+    with django_assert_num_queries(1):
+        found = selectors.revocations(before)
+    assert found == [Revocation(member_id, session["id"], at=found[0].at), Revocation(other_id, None, at=found[1].at)]
+    assert before < found[0].at < found[1].at < timezone.now()
     assert selectors.revocations(timezone.now() + timedelta(seconds=1)) == []
+
+
+def test_a_revocation_stands_also_when_the_suspension_is_lifted(member: Visitor) -> None:
+    member_id, before = member.id, timezone.now()
+    standing.suspend(member_id, timezone.now() + timedelta(days=1), by="staff", reason="test")
+    standing.suspend(member_id, None, by="staff", reason="a mistake")
+
+    [revocation] = selectors.revocations(before)
+
+    assert member.renew().status_code == 200
+    assert tokens.read_access(member.access).issued_at > revocation.at.timestamp()

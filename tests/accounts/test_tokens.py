@@ -1,3 +1,5 @@
+import time
+
 import jwt
 import pytest
 from django.core import signing
@@ -13,7 +15,21 @@ def test_access_token_says_who_and_on_which_device(django_assert_num_queries: Dj
     access = tokens.read_access(token)
 
     assert seconds == 900
-    assert access == AccessToken(member=2**53 - 1, session=7, expires_at=access.expires_at)
+    assert access == AccessToken(
+        member=2**53 - 1, session=7, issued_at=access.issued_at, expires_at=int(access.issued_at) + 900
+    )
+
+
+def test_access_token_tells_the_time_to_less_than_a_millisecond() -> None:
+    token, _ = tokens.issue_access(1, 1, issued_at=1_900_000_000.123456)
+
+    assert tokens.read_access(token).issued_at == 1_900_000_000.123456
+
+
+def test_access_token_of_a_host_whose_clock_is_ahead_is_taken() -> None:
+    token, _ = tokens.issue_access(1, 1, issued_at=time.time() + 5)
+
+    assert tokens.read_access(token).member == 1
 
 
 def test_expired_access_token_is_refused(settings: Settings) -> None:
@@ -24,7 +40,17 @@ def test_expired_access_token_is_refused(settings: Settings) -> None:
         tokens.read_access(token)
 
 
-@pytest.mark.parametrize("claims", [{}, {"sub": "me", "sid": 1}, {"sub": "1"}, {"sub": "1", "sid": None}])
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {},
+        {"sub": "me", "sid": 1, "iat": 1},
+        {"sub": "1", "iat": 1},
+        {"sub": "1", "sid": None, "iat": 1},
+        {"sub": "1", "sid": 1},
+        {"sub": "1", "sid": 1, "iat": "early"},
+    ],
+)
 def test_access_token_of_another_shape_is_refused(claims: dict[str, object], settings: Settings) -> None:
     token = jwt.encode({"exp": 2**32, **claims}, tokens._access_key(settings.SECRET_KEY), algorithm="HS256")
 

@@ -18,6 +18,8 @@ class Pair:
     room: int
     members: list[int]
     tokens: list[str]
+    refresh: list[str]
+    second_devices: list[str]
 
 
 # The same promises however a socket is served and processes reach each other. All are colours on the same data.
@@ -51,6 +53,12 @@ def pair(_pairs: Iterator[Pair]) -> Pair:
 @pytest.fixture
 def other_pair(_pairs: Iterator[Pair]) -> Pair:
     return next(_pairs)
+
+
+@pytest.fixture(scope="session")
+def two_colours(serve: Callable[..., Served]) -> list[Served]:
+    """Two applications of one process each on the same data, so that a test knows which process a socket is on."""
+    return [serve("faults", workers=1, with_scheduler=False, with_standin=False) for _ in range(2)]
 
 
 @pytest.fixture

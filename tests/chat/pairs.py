@@ -1,6 +1,7 @@
 """Run by `manage.py shell` inside a served application: members in pairs, each pair with an open room.
 
-Prints one line of JSON: [{room, members: [a, b], tokens: [ta, tb]}, …].
+Prints one line of JSON: [{room, members: [a, b], tokens: [ta, tb], refresh: [ra, rb], second_devices: [sa, sb]}, …].
+`refresh` belongs to `tokens`; a second device is an access token of another session.
 """
 
 import json
@@ -8,7 +9,8 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from accounts.models import Department, Keyword, Member, Mood, Preference, Profile, ProfileKeyword, Session
+from accounts.models import Department, Keyword, Member, Mood, Preference, Profile, ProfileKeyword
+from accounts.services.sessions import Opened, open_session
 from accounts.tokens import issue_access
 from chat.services import rooms
 from core.ledger.ids import random_id
@@ -39,9 +41,12 @@ def member(gender: str) -> Member:
     return created
 
 
-def token(someone: Member) -> str:
-    session = Session.objects.create(member=someone, client="native")
-    return issue_access(someone.id, session.id)[0]
+def device(someone: Member) -> Opened:
+    return open_session(someone, client="native", device="")
+
+
+def token(opened: Opened) -> str:
+    return issue_access(opened.session.member_id, opened.session.id)[0]
 
 
 def pair(*, with_room: bool = True) -> dict:
@@ -50,7 +55,14 @@ def pair(*, with_room: bool = True) -> dict:
     if with_room:
         now = timezone.now()
         rooms.open_room(room, (two[0].id, two[1].id), opens_at=now, closes_at=now + timedelta(hours=22))
-    return {"room": room, "members": [each.id for each in two], "tokens": [token(each) for each in two]}
+    devices = [device(each) for each in two]
+    return {
+        "room": room,
+        "members": [each.id for each in two],
+        "tokens": [token(each) for each in devices],
+        "refresh": [each.refresh for each in devices],
+        "second_devices": [token(device(each)) for each in two],
+    }
 
 
 def pairs(number: int, *, with_room: bool = True) -> None:

@@ -1,7 +1,7 @@
 """Acknowledged messages survive what breaks: short runs against real servers. Long ones are run by hand."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -11,12 +11,6 @@ from tests.chat.conftest import Pair, make_pairs, url_of
 from tests.chat.devices import Device, Frame
 
 MESSAGES = 40
-
-
-@pytest.fixture(scope="session")
-def two_colours(serve: Callable[..., Served]) -> list[Served]:
-    """Two applications of one process each on the same data, so that a test knows which process a socket is on."""
-    return [serve("faults", workers=1, with_scheduler=False, with_standin=False) for _ in range(2)]
 
 
 @pytest.fixture(scope="session")

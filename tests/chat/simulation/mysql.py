@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -11,9 +12,11 @@ from pymongo.errors import PyMongoError
 
 from accounts.selectors import Face
 from chat.fanout import announce
+from chat.gateway import member_rooms
 from chat.message_log import closing
 from chat.message_log.entry import Entry
 from chat.selectors import RoomFacts
+from chat.services import rooms as room_services
 from tests.chat.simulation.threads import in_thread
 
 if TYPE_CHECKING:
@@ -57,6 +60,14 @@ class MySQL:
             self._world.say(f"room {room} is closed in MySQL ({reason})")
             row.facts = replace(row.facts, is_open=False, closed_reason=reason, closed_by=by)
             row.owes_end = True
+
+    async def ask(self, question: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """What SqlThreads ask for the event loop."""
+        answers = {member_rooms.rooms_and_faces: self.rooms_and_faces, room_services.leave: self.leave}
+        return await answers[question](*args, **kwargs)
+
+    def stop(self) -> None:
+        """Its threads have nothing to give up."""
 
     async def rooms_and_faces(self, members: list[int], also: Any) -> tuple[list[RoomFacts], dict[int, Face]]:
         await self._answer()

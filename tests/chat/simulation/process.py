@@ -1,12 +1,12 @@
 """A whole serving process of the real parts, and the seams at which the simulated stores take the real ones' place.
 
 ChatProcess wires itself; replaced are the drivers it reaches out with: pymongo's clients (`message_log.mongo`),
-redis-py (`fanout.layer`, `fanout.announce`), MySQL (`ask`), presence, and the clock.
+redis-py (`fanout.layer`, `fanout.announce`), MySQL (`SqlThreads`), presence, standing, and the clock.
 """
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -15,14 +15,13 @@ from unittest.mock import patch
 import redis
 
 from chat.fanout import announce, hub, layer
-from chat.gateway import arriving, clock, member_rooms, outgoing, process, session
+from chat.gateway import arriving, clock, outgoing, process, session
 from chat.gateway.process import ChatProcess
 from chat.message_log import append, closing, mongo
 from chat.message_log.read import LogUnreadable
 from chat.presence import NEVER, Seen
-from chat.services import rooms as room_services
 from core.errors import DomainError
-from tests.chat.simulation import bus, mongodb
+from tests.chat.simulation import bus, mongodb, threads
 from tests.chat.simulation.loop import OWNER, spawn
 from tests.chat.simulation.network import Socket
 
@@ -56,16 +55,22 @@ class NoPresence:
         return dict.fromkeys(members, NEVER)
 
 
-class SimulatedProcess(ChatProcess):
-    def __init__(self, owner: "ServerProcess") -> None:
-        super().__init__()
-        self._owner = owner
-        self.here.sessions = NumberedSet()  # type: ignore[assignment]
+class NoStanding:
+    """Whoever may be here may stay."""
 
-    async def ask(self, question: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        mysql = self._owner.world.mysql
-        answers = {member_rooms.rooms_and_faces: mysql.rooms_and_faces, room_services.leave: mysql.leave}
-        return await answers[question](*args, **kwargs)
+    def __init__(self, here: Any, *, ask: Any) -> None: ...
+
+    def refuses(self, access: Any) -> bool:
+        return False
+
+    async def watch(self) -> None:
+        await asyncio.Event().wait()
+
+
+class SimulatedProcess(ChatProcess):
+    def __init__(self) -> None:
+        super().__init__()
+        self.here.sessions = NumberedSet()  # type: ignore[assignment]
 
 
 class ServerProcess:
@@ -85,7 +90,7 @@ class ServerProcess:
     async def _start(self) -> None:
         while not self.serves:
             try:
-                self.chat = SimulatedProcess(self)
+                self.chat = SimulatedProcess()
                 await self.chat.start()
                 self.serves = True
             except redis.RedisError:
@@ -129,7 +134,7 @@ class ServerProcess:
 @contextmanager
 def simulated_drivers(world: "World") -> Iterator[None]:
     """While this is open, our code reaches the world's stores, and its clock."""
-    times = SimpleNamespace(time_ns=world.wall_clock_ns, monotonic=world.loop.time, time=time.time)
+    times = SimpleNamespace(time_ns=world.wall_clock_ns, monotonic=world.loop.time, time=time.time, sleep=threads.pause)
     redis_client = SimpleNamespace(from_url=lambda *_, **__: bus.Client(world.redis))
     command_client = SimpleNamespace(from_url=lambda *_, **__: bus.CommandClient(world.redis))
     no_collector = SimpleNamespace(collect=lambda: None, freeze=lambda: None)
@@ -141,8 +146,9 @@ def simulated_drivers(world: "World") -> Iterator[None]:
         (announce, {"redis": SimpleNamespace(Redis=command_client, RedisError=redis.RedisError)}),
         (announce, {"get_channel_layer": lambda: world.new_layer("commands")}),
         (process, {"get_channel_layer": lambda: world.new_layer(OWNER.get().label)}),  # type: ignore[union-attr]
+        (process, {"SqlThreads": lambda threads, name: world.mysql, "Standing": NoStanding}),
         (process, {"Leases": NoPresence, "gc": no_collector, "random": world.rng}),
-        (arriving, {"random": world.rng}),
+        *((module, {"random": world.rng}) for module in (arriving, closing)),
         *((module, {"time": times}) for module in (append, closing, session, clock)),
         *((module, bounds) for module, bounds in world.weather.bounds.items()),
     ]

@@ -4,6 +4,7 @@ The thread and the loop never run at the same time: the loop stands still until 
 and the thread until it is answered. So a seed decides here too.
 """
 
+import asyncio
 import contextvars
 import queue
 import threading
@@ -30,6 +31,11 @@ def ask(question: Coroutine[Any, Any, Any]) -> Any:
     if error is not None:
         raise error
     return answer
+
+
+def pause(seconds: float) -> None:
+    """`time.sleep` in such a thread."""
+    ask(asyncio.sleep(seconds))
 
 
 async def in_thread(work: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
