@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from pymongo.errors import PyMongoError
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -16,10 +16,14 @@ from chat.gateway import process
 from chat.message_log import read
 from chat.message_log.entry import Entry
 from chat.message_log.read import LogUnreadable
+from chat.models import Block
 from chat.protocol import ErrorCode, moment
 from chat.selectors import RoomFacts, RoomSummary
 from chat.sending import check_text, refusal
 from chat.serializers import (
+    BlockBodySerializer,
+    BlockSerializer,
+    BlocksSerializer,
     MessageSerializer,
     MessagesSerializer,
     PageSerializer,
@@ -29,8 +33,10 @@ from chat.serializers import (
     RoomsSerializer,
     SendSerializer,
 )
+from chat.services import blocks
 from chat.services import rooms as room_services
 from core.errors import NotFound, Unavailable
+from core.http.pages import NewestFirst
 
 SEND_WITHIN_S = 15
 
@@ -114,6 +120,27 @@ class LeaveView(APIView):
         return Response(status=204)
 
 
+class BlocksView(APIView):
+    @extend_schema(operation_id="blocks", parameters=NewestFirst.PARAMETERS, responses=BlocksSerializer)
+    def get(self, request: MemberRequest) -> Response:
+        """Whom I have blocked, the last one first."""
+        pages = NewestFirst()
+        page = pages.paginate_queryset(selectors.blocks_of(request.user.pk), request, view=self)
+        return pages.get_paginated_response(_blocks(page or []))
+
+    @extend_schema(
+        operation_id="block",
+        request=BlockBodySerializer,
+        responses={201: BlockSerializer, 200: OpenApiResponse(BlockSerializer, "They were blocked already")},
+    )
+    def post(self, request: MemberRequest) -> Response:
+        """Never meet somebody again, for ever; closes the room you share. They see no more than that you left it."""
+        body = BlockBodySerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        made, is_new = blocks.block(request.user.pk, _somebody_met(request, **body.validated_data))
+        return Response(_blocks([made])[0], status=201 if is_new else 200)
+
+
 def own_room(request: MemberRequest, room: int) -> RoomFacts:
     """Raises NotFound for what does not exist and for what is somebody else's."""
     facts = selectors.room_of(request.user.pk, room)
@@ -146,6 +173,24 @@ def _partners(members: list[int]) -> dict[int, dict[str, Any]]:
         }
         for member in members
     }
+
+
+def _somebody_met(request: MemberRequest, room: int | None = None, member: int | None = None) -> int:
+    """Raises NotFound for a stranger as for nobody: no id can be tried out here."""
+    partner = own_room(request, room).partner_of(request.user.pk) if room is not None else member
+    if partner is None or member not in (None, partner) or not selectors.have_met(request.user.pk, partner):
+        raise NotFound()
+    return partner
+
+
+def _blocks(made: list[Block]) -> list[dict[str, Any]]:
+    """BLOCK of docs/api.md."""
+    faces = accounts.faces([block.blocked for block in made])
+    shown = [
+        {"member": block.blocked, "nickname": faces[block.blocked].nickname, "created_at": block.created_at}
+        for block in made
+    ]
+    return [dict(BlockSerializer(block).data) for block in shown]
 
 
 def _room(room: RoomSummary, partner: dict[str, Any]) -> dict[str, Any]:

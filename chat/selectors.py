@@ -1,6 +1,6 @@
 """What others may read of rooms: membership and state from MySQL, what was said from the log. Never writes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from pymongo.errors import PyMongoError
 
 from chat.message_log import mongo, read
 from chat.message_log.entry import Entry, from_document
-from chat.models import Room, RoomMember
+from chat.models import Block, Room, RoomMember
 from chat.protocol import moment
 from core.errors import Unavailable
 
@@ -98,6 +98,29 @@ def summaries(member: int, rooms: Sequence[RoomFacts]) -> list[RoomSummary]:
 def members_with_open_room(members: Iterable[int]) -> set[int]:
     rooms = RoomMember.objects.filter(member__in=list(members), room__closed_at=None)
     return set(rooms.values_list("member", flat=True))
+
+
+def open_room_of(one: int, other: int) -> int | None:
+    """The open room of these two, if they have one. One query."""
+    rooms = RoomMember.objects.filter(member=one, room__closed_at=None, room__room_members__member=other)
+    return rooms.values_list("room", flat=True).first()
+
+
+def have_met(one: int, other: int) -> bool:
+    """Whether there ever was a room of these two. One query."""
+    return one != other and RoomMember.objects.filter(member=one, room__room_members__member=other).exists()
+
+
+def blocks_of(member: int) -> QuerySet[Block]:
+    """Whom this member has blocked; nobody learns who has blocked them."""
+    return Block.objects.filter(member=member)
+
+
+def blocked_pairs(members: Collection[int]) -> set[tuple[int, int]]:
+    """Who of these must not meet, whoever of the two asked for it, as (lower id, higher id). One query."""
+    among = set(members)
+    pairs = Block.objects.filter(member__in=among).values_list("member", "blocked")
+    return {(min(pair), max(pair)) for pair in pairs if pair[1] in among}
 
 
 def silent_members(rooms: Iterable[int]) -> set[int]:

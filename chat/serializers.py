@@ -1,5 +1,7 @@
 """What REST takes and shows of rooms and messages."""
 
+from typing import Any
+
 from rest_framework import serializers
 
 from chat.protocol import MAX_CLIENT_ID
@@ -60,6 +62,29 @@ class SendSerializer(serializers.Serializer):
 
 class ReadSerializer(serializers.Serializer):
     seq = serializers.IntegerField(min_value=0, max_value=2**53 - 1)
+
+
+class BlockBodySerializer(serializers.Serializer):
+    """Whom: the other one in a room of mine, or somebody I have met, by id."""
+
+    room = serializers.IntegerField(min_value=1, max_value=2**53 - 1, required=False)
+    member = serializers.IntegerField(min_value=1, max_value=2**53 - 1, required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not attrs:
+            raise serializers.ValidationError({"room": [self.fields["room"].error_messages["required"]]}, "required")
+        return attrs
+
+
+class BlockSerializer(serializers.Serializer):
+    member = serializers.IntegerField()
+    nickname = serializers.CharField()
+    created_at = Moment()
+
+
+class BlocksSerializer(serializers.Serializer):
+    results = BlockSerializer(many=True)
+    next = serializers.URLField(allow_null=True)
 
 
 class PageSerializer(serializers.Serializer):

@@ -11,4 +11,5 @@ urlpatterns = [
     path("rooms/<int:room>/messages", api.MessagesView.as_view()),
     path("rooms/<int:room>/read", api.ReadView.as_view()),
     path("rooms/<int:room>/leave", api.LeaveView.as_view()),
+    path("blocks", api.BlocksView.as_view()),
 ]

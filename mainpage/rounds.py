@@ -128,12 +128,8 @@ def _pair(round_: Round, at: datetime) -> str:
     if at >= round_.closes_at:
         return "the night is over, nobody was paired"
     people = _entrants(round_)
-    history = History(
-        last_met=_last_met({person.id for person in people}), repeats_old_pairs=settings.ROUND_REPEATS_OLD_PAIRS
-    )
-    pairs = pair(people, history, seed=round_.seed, proposing=round_.proposing)  # type: ignore[arg-type]  # its choices
+    pairs = make_matches(round_, people)
     paired = {id_ for who in pairs for id_ in who}
-    Match.objects.bulk_create((Match(round=round_, member_a=a, member_b=b) for a, b in pairs), batch_size=1000)
     Entrant.objects.bulk_create(
         (Entrant(round=round_, member=person.id, paired=person.id in paired) for person in people), batch_size=1000
     )
@@ -185,9 +181,25 @@ def _entrants(round_: Round) -> list[Person]:
     return [Person(**asdict(one)) for one in eligible if one.id not in busy]
 
 
+def make_matches(round_: Round, people: list[Person]) -> list[Pair]:
+    """Pair these and write it down. The caller holds the round."""
+    history = _history({person.id for person in people})
+    pairs = pair(people, history, seed=round_.seed, proposing=round_.proposing)  # type: ignore[arg-type]  # its choices
+    Match.objects.bulk_create((Match(round=round_, member_a=a, member_b=b) for a, b in pairs), batch_size=1000)
+    return pairs
+
+
 def _matched_in(state: str) -> set[int]:
     pairs = Match.objects.filter(round__state=state).values_list("member_a", "member_b")
     return {member for who in pairs for member in who}
+
+
+def _history(members: set[int]) -> History:
+    return History(
+        blocked=chat.selectors.blocked_pairs(members),
+        last_met=_last_met(members),
+        repeats_old_pairs=settings.ROUND_REPEATS_OLD_PAIRS,
+    )
 
 
 def _last_met(members: set[int]) -> dict[Pair, date]:
@@ -199,9 +211,15 @@ def _last_met(members: set[int]) -> dict[Pair, date]:
 # --- what the outbox pays
 @outbox.pays(OPEN_ROOM)
 def open_room(payload: dict[str, Any]) -> None:
-    match = Match.objects.select_related("round").get(pk=payload["match"])
-    if match.round.state != Round.State.OPEN:
+    # Locked: a block, or a withdrawal, of this moment comes before (and is seen) or after (and closes the room).
+    match = Match.objects.select_for_update().filter(pk=payload["match"]).first()
+    if match is None or match.round.state != Round.State.OPEN:
         return  # nobody paid this all night long: a room that opens to be closed helps nobody
+    members = {match.member_a, match.member_b}
+    if chat.selectors.blocked_pairs(members) or accounts.selectors.withdrawn(members):
+        match.round.entrants.filter(member__in=members).update(paired=False)
+        match.delete()
+        return
     chat.services.rooms.open_room(
         match.room,
         (match.member_a, match.member_b),

@@ -48,11 +48,16 @@ def lane_of(room_id: int) -> str:
 
 
 def leave(room_id: int, member: int) -> Entry | None:
-    """The member leaves: the room closes for both, at once if MongoDB answers, otherwise as soon as it does.
+    """The member leaves: the room closes for both, at once if MongoDB answers, otherwise as soon as it does."""
+    close_room(room_id, reason=Room.ClosedReason.LEFT, by=member)
+    return end_log_at_once(room_id)
+
+
+def end_log_at_once(room_id: int) -> Entry | None:
+    """Pay now what `close_room` owes, after its commit: members should not wait for the drainer.
 
     The entry that ended the log; None if it is still owed.
     """
-    close_room(room_id, reason=Room.ClosedReason.LEFT, by=member)
     try:
         return _end_log(room_id)
     except PyMongoError as error:

@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+import requests
 
 from dev.stack.served import Served
 from tests.chat.devices import Device
 
 AT_ONCE = 20  # pairs made by one command
+
+
+Call = Callable[..., requests.Response]
 
 
 @dataclass
@@ -78,6 +82,18 @@ async def device(socket_url: str) -> AsyncIterator[Callable[..., Awaitable[Devic
     yield connect
     for each in devices:
         await each.close()
+
+
+@pytest.fixture
+def call(service: Served) -> Call:
+    """`call(token, method, path)`: an answer of the API."""
+
+    def call(token: str, method: str, path: str, **options: Any) -> requests.Response:
+        headers = {"Authorization": f"Bearer {token}", "Accept-Language": "en"}
+        url = path if path.startswith("http") else f"{service.base_url}/api/v1{path}"
+        return requests.request(method, url, headers=headers, timeout=20, **options)
+
+    return call
 
 
 @pytest.fixture

@@ -1,29 +1,14 @@
 """Rooms and messages over REST, beside the socket: the same log, the same fan-out."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 import requests
 
 from dev.stack.served import Served
-from tests.chat.conftest import Pair
+from tests.chat.conftest import Call, Pair
 
 pytestmark = pytest.mark.parametrize("service", ["shipped"], indirect=True)
-
-Call = Callable[..., requests.Response]
-
-
-@pytest.fixture
-def call(service: Served) -> Call:
-    """`call(token, method, path)`: an answer of the API."""
-
-    def call(token: str, method: str, path: str, **options: Any) -> requests.Response:
-        headers = {"Authorization": f"Bearer {token}", "Accept-Language": "en"}
-        url = path if path.startswith("http") else f"{service.base_url}/api/v1{path}"
-        return requests.request(method, url, headers=headers, timeout=20, **options)
-
-    return call
 
 
 def said(call: Call, pair: Pair, *texts: str) -> None:
