@@ -47,6 +47,7 @@ def test_a_block_between_pairing_and_opening_brings_who_sat_out(night: Night):
     [sat_out] = men - {paired}
 
     blocks.block(woman.id, paired)
+    night.advance("21:51")
     night.advance("22:00")
 
     assert night.pairs() == {(min(woman.id, sat_out), max(woman.id, sat_out))}
