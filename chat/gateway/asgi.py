@@ -91,8 +91,9 @@ async def application(scope: dict[str, Any], receive: Receive, send: Send) -> No
     subprotocol = SUBPROTOCOL if SUBPROTOCOL in scope.get("subprotocols", ()) else None
     await send({"type": "websocket.accept", "subprotocol": subprotocol})
     socket = AsgiSocket(send, process)
+    reading = asyncio.create_task(socket.read(receive), name="socket: read")
     tasks = [
-        asyncio.create_task(socket.read(receive), name="socket: read"),
+        reading,
         asyncio.create_task(socket.write(), name="socket: write"),
         asyncio.create_task(socket.aborted.wait(), name="socket: aborted"),
     ]
@@ -104,3 +105,5 @@ async def application(scope: dict[str, Any], receive: Receive, send: Send) -> No
         await asyncio.gather(*tasks, return_exceptions=True)
         socket.outgoing.end()
         socket.session.lost()
+    if not reading.cancelled():
+        reading.result()  # a mistake of ours is raised, for the server to log

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # A fixed send buffer: left alone, the kernel grows it to 4 MiB before we hear that the peer has stopped reading.
 SEND_BUFFER = 64 * 1024
 CLOSE_WITHIN_S = 5
+IGNORED_BYTES = 1 << 20  # read and thrown away after our close; whoever sends more is not read any more
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # 1.3
 FIN, RSV, OPCODE = 0x80, 0x70, 0x0F  # 5.2
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
@@ -53,8 +54,10 @@ def text_header(size: int) -> bytes:
 class Connection(asyncio.Protocol):
     __slots__ = (
         "_closing",
+        "_deadline",
         "_forget",
         "_fragments",
+        "_ignored",
         "_rest",
         "heard",
         "outgoing",
@@ -73,6 +76,8 @@ class Connection(asyncio.Protocol):
         self._rest = b""
         self._fragments: bytes | None = None
         self._closing = False
+        self._deadline: asyncio.TimerHandle | None = None
+        self._ignored = 0
         self._forget = forget
         transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_SNDBUF, SEND_BUFFER)
         self.session: Session | None = Session(process, self)
@@ -111,16 +116,22 @@ class Connection(asyncio.Protocol):
                 self._text(payload)
             else:
                 self._seldom(head, payload)
-        if at < end and not self._closing:
+        if self._closing:
+            self._ignore(end - at)
+        elif at < end:
             self._rest = data[at:]
 
     def _text(self, payload: bytes) -> None:
-        if self.session is not None:
+        if not payload.isascii() and not _is_utf8(payload):  # 8.1
+            self.close(BAD_DATA)
+        elif self.session is not None:
             self.session.received(payload)
 
     def _seldom(self, head: int, payload: bytes) -> None:
         """Control frames, fragments and mistakes: hardly ever seen from our clients."""
         opcode, final = head & OPCODE, head & FIN
+        if self.session is None or not self.session.may_go_on():
+            return
         if head & RSV:  # 5.2: no extension was negotiated
             self.close(PROTOCOL_ERROR)
         elif opcode == PING:
@@ -128,7 +139,7 @@ class Connection(asyncio.Protocol):
                 self.transport.write(bytes((FIN | PONG, len(payload))) + payload)
         elif opcode == CLOSE:
             self._closed_by_peer(payload)
-        elif opcode == BINARY:
+        elif opcode == BINARY and self._fragments is None:
             self.close(UNSUPPORTED)
         elif opcode == TEXT and self._fragments is None:
             self._fragments = payload
@@ -143,16 +154,15 @@ class Connection(asyncio.Protocol):
             self.close(PROTOCOL_ERROR)
 
     def _closed_by_peer(self, payload: bytes) -> None:
-        """Answer with the peer's own code (5.5.1), unless it is none that may stand in a frame (7.4)."""
-        if not payload:
-            return self.close(1000)
-        code = int.from_bytes(payload[:2], "big")
-        allowed = (1000 <= code <= 1014 and code not in (1004, 1005, 1006)) or 3000 <= code <= 4999
-        try:
-            payload[2:].decode()
-        except UnicodeDecodeError:
-            return self.close(BAD_DATA)
-        self.close(code if len(payload) >= 2 and allowed else PROTOCOL_ERROR)
+        """Answer, and end the connection at once: it is the server's to do so (7.1.1)."""
+        self._say_close(_answer_to_close(payload))
+        self.transport.close()
+
+    def _ignore(self, size: int) -> None:
+        """What comes after the end was said, until the peer ends its side as well."""
+        self._ignored += size
+        if self._ignored > IGNORED_BYTES and not self.transport.is_closing():
+            self.transport.pause_reading()
 
     # --- writing
     def _write(self, frame: bytes) -> None:
@@ -173,14 +183,26 @@ class Connection(asyncio.Protocol):
 
     # --- the end
     def close(self, code: int = 1000, reason: str = "") -> None:
+        """Say why and end our side; the connection ends when the peer ends its own, or CLOSE_WITHIN_S later.
+
+        Ended at once, with bytes of the peer's unread, the kernel would send a reset, which can overtake the reason.
+        """
         if self._closing:
             return
+        self._say_close(code, reason)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        else:  # TLS without a proxy in front
+            self.transport.close()
+
+    def _say_close(self, code: int, reason: str = "") -> None:
         self._closing = True
+        self._rest, self._fragments = b"", None
         words = reason.encode()[:123]
         self.transport.write(bytes((FIN | CLOSE, 2 + len(words))) + code.to_bytes(2, "big") + words)
-        self.transport.close()
+        self.outgoing.end()  # 5.5.1: nothing is written after it
         # A peer that reads nothing would keep the transport open for ever: its buffer never empties.
-        asyncio.get_running_loop().call_later(CLOSE_WITHIN_S, self.transport.abort)
+        self._deadline = asyncio.get_running_loop().call_later(CLOSE_WITHIN_S, self.transport.abort)
 
     def abort(self) -> None:
         self._closing = True
@@ -196,8 +218,29 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._closing = True
+        if self._deadline is not None:
+            self._deadline.cancel()
         session, self.session = self.session, None
         self.outgoing.end()
         self._forget(self)
         if session is not None:
             session.lost()
+
+
+def _is_utf8(payload: bytes) -> bool:
+    try:
+        payload.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _answer_to_close(payload: bytes) -> int:
+    """The peer's own code (5.5.1), unless it is none that may stand in a frame (7.4)."""
+    if not payload:
+        return 1000
+    if not _is_utf8(payload[2:]):
+        return BAD_DATA
+    code = int.from_bytes(payload[:2], "big")
+    allowed = (1000 <= code <= 1014 and code not in (1004, 1005, 1006)) or 3000 <= code <= 4999
+    return code if len(payload) >= 2 and allowed else PROTOCOL_ERROR

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 SEND_BURST, SENDS_PER_S = 60.0, 20.0
 FRAME_BURST, FRAMES_PER_S = 400.0, 50.0
 BAD_FRAMES = 20  # then the connection ends with 4500
+NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # the last: nested too deeply
 
 
 class Socket(Protocol):
@@ -126,6 +127,13 @@ class Session:
         outgoing.control(encode(Hello(heartbeat_ms=HEARTBEAT_S * 1000, server_time=moment(now_ms()))))
 
     # --- from the socket
+    def may_go_on(self) -> bool:
+        """Counts a frame that is no whole message (control frames, fragments); False: too many, the connection ends."""
+        if self._frames.take():
+            self.socket.close(CloseCode.FLOODING)
+            return False
+        return True
+
     def received(self, payload: bytes) -> None:
         if self._frames.take():
             self.socket.close(CloseCode.FLOODING)
@@ -134,7 +142,7 @@ class Session:
             frame = decode(payload)
         except msgspec.ValidationError as error:
             self._refuse_frame(payload, str(error))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except NOT_JSON:
             self.socket.close(CloseCode.BAD_FRAMES, "not JSON")
         else:
             if self._process.coin.toss():
@@ -150,13 +158,16 @@ class Session:
             trace.end()
 
     def _refuse_frame(self, payload: bytes, why: str) -> None:
-        """It is JSON, but no frame of ours: say which one and why. `why` names the field, never its content."""
+        """No frame of ours: say which one and why, if it is JSON. `why` names the field, never its content."""
         try:
             seen = glimpse(payload)
-        except msgspec.MsgspecError:
+        except msgspec.ValidationError:
             self._fail(ErrorCode.INVALID, ref="", detail=why)
+        except NOT_JSON:
+            self.socket.close(CloseCode.BAD_FRAMES, "not JSON")
         else:
-            known = seen.type in CLIENT_TYPES
+            # Of a type given twice the first one counts, and msgspec's word for that is the only one to repeat content.
+            known = seen.type in CLIENT_TYPES and not why.startswith("Invalid value")
             code = ErrorCode.INVALID if known else ErrorCode.UNKNOWN_TYPE
             self._fail(code, ref=_ref_of(seen), detail=why if known else None)
 

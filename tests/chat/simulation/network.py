@@ -112,6 +112,9 @@ class Socket:
         self._is_closing = True
         self._server.set()
 
+    def can_write_eof(self) -> bool:
+        return False
+
     def abort(self) -> None:
         self._is_aborted = True
         self._down.clear()
