@@ -56,6 +56,7 @@ class Wire:
         self._reader, self._writer = reader, writer
         self.ends_its_side = True  # when the server has closed, as every client does
         self.closed_with: int | None = None
+        self.was_reset = False  # in place of an orderly end
         self.pongs: list[bytes] = []
 
     @classmethod
@@ -143,6 +144,7 @@ class Wire:
                     size = int.from_bytes(await self._reader.readexactly(8), "big")
                 payload = await self._reader.readexactly(size)
         except ConnectionError as error:
+            self.was_reset = True
             raise EOFError from error
         assert self.closed_with is None, "frames after the close"
         return head, payload
