@@ -3,13 +3,20 @@
 from typing import Any
 
 from django.conf import settings
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Department, Keyword, Mood
 from accounts.models.catalogue import CatalogueItem
 
 # The longest message, as chat.protocol has it; a test holds them equal, since accounts may not look up there.
 LONGEST_TEXT = 1000
+REPORT_REASONS = {
+    "insult": _("Insults or hate"),
+    "sexual": _("Sexual messages"),
+    "spam": _("Spam or selling"),
+    "impersonation": _("Pretending to be somebody"),
+    "other": _("Something else"),
+}
 
 
 def document(language: str) -> dict[str, Any]:
@@ -24,13 +31,7 @@ def document(language: str) -> dict[str, Any]:
             for item in Keyword.objects.all()
         ],
         "moods": [_item(item, language) for item in Mood.objects.all()],
-        "report_reasons": [
-            {"id": "insult", "name": _("Insults or hate")},
-            {"id": "sexual", "name": _("Sexual messages")},
-            {"id": "spam", "name": _("Spam or selling")},
-            {"id": "impersonation", "name": _("Pretending to be somebody")},
-            {"id": "other", "name": _("Something else")},
-        ],
+        "report_reasons": [{"id": id_, "name": str(name)} for id_, name in REPORT_REASONS.items()],
         "limits": {
             "nickname": {
                 "min": settings.NICKNAME_MIN,

@@ -1,9 +1,13 @@
+from typing import Any
+
+from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
-from chat.models import Block, Room
-from chat.services import blocks
+from chat.models import Block, Report, ReportedMessage, Room
+from chat.services import blocks, reports
+from core.ledger import audit
 
 
 @admin.register(Room)
@@ -44,3 +48,58 @@ class BlockAdmin(admin.ModelAdmin):
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Block]) -> None:
         for block in queryset:
             blocks.lift(block, by=request.user.get_username())
+
+
+class ReportedMessageInline(admin.TabularInline):
+    model = ReportedMessage
+    fields = ["seq", "sender", "text", "sent_at"]
+    readonly_fields = ["seq", "sender", "text", "sent_at"]
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class SettlingForm(forms.ModelForm):
+    why = forms.CharField(max_length=500, help_text="for the audit log; members do not see it")
+
+    class Meta:
+        model = Report
+        fields = ["state"]
+
+
+@admin.register(Report)
+class ReportAdmin(admin.ModelAdmin):
+    """Reports and their evidence. Who opens one reads what two people said: the audit log says who did."""
+
+    form = SettlingForm
+    list_display = ["created_at", "reason", "reported", "member", "state"]
+    list_filter = ["state", "reason"]
+    search_fields = ["=id", "=reported", "=member", "=room"]
+    date_hierarchy = "created_at"
+    readonly_fields = ["id", "created_at", "member", "reported", "room", "reason", "detail", "settled_at"]
+    inlines = [ReportedMessageInline]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Report | None = None) -> bool:
+        return False
+
+    def get_fields(self, request: HttpRequest, obj: Report | None = None) -> list[Any]:
+        return [*self.readonly_fields, "state", *(["why"] if self.has_change_permission(request, obj) else [])]
+
+    def has_change_permission(self, request: HttpRequest, obj: Report | None = None) -> bool:
+        return super().has_change_permission(request, obj) and (obj is None or obj.state == Report.State.OPEN)
+
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.method == "GET":
+            audit.record(request.user.get_username(), "read_report", subject=f"report {object_id}")
+        return super().change_view(request, object_id, *args, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: Report, form: Any, change: bool) -> None:
+        if "state" in form.changed_data:
+            reports.settle(obj.id, obj.state, by=request.user.get_username(), reason=form.cleaned_data["why"])

@@ -29,16 +29,23 @@ from chat.serializers import (
     PageSerializer,
     PartnerSerializer,
     ReadSerializer,
+    ReportBodySerializer,
+    ReportSerializer,
     RoomSerializer,
     RoomsSerializer,
     SendSerializer,
 )
-from chat.services import blocks
+from chat.services import blocks, reports
 from chat.services import rooms as room_services
 from core.errors import NotFound, Unavailable
 from core.http.pages import NewestFirst
+from core.http.throttles import MemberThrottle
 
 SEND_WITHIN_S = 15
+
+
+class ReportThrottle(MemberThrottle):
+    scope = "report"
 
 
 class RoomsView(APIView):
@@ -139,6 +146,23 @@ class BlocksView(APIView):
         body.is_valid(raise_exception=True)
         made, is_new = blocks.block(request.user.pk, _somebody_met(request, **body.validated_data))
         return Response(_blocks([made])[0], status=201 if is_new else 200)
+
+
+class ReportsView(APIView):
+    throttle_classes = [MemberThrottle, ReportThrottle]
+
+    @extend_schema(
+        operation_id="report",
+        request=ReportBodySerializer,
+        responses={201: ReportSerializer, 200: OpenApiResponse(ReportSerializer, "Told in the same words before")},
+    )
+    def post(self, request: MemberRequest) -> Response:
+        """Tell staff of the other one in a room of mine; the last messages go with it. They are not told."""
+        body = ReportBodySerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        told = body.validated_data
+        made, is_new = reports.report(own_room(request, told.pop("room")), request.user.pk, **told)
+        return Response(ReportSerializer(made).data, status=201 if is_new else 200)
 
 
 def own_room(request: MemberRequest, room: int) -> RoomFacts:

@@ -4,7 +4,9 @@ from typing import Any
 
 from rest_framework import serializers
 
+from accounts.catalogue import REPORT_REASONS
 from chat.protocol import MAX_CLIENT_ID
+from chat.services.reports import MAX_DETAIL, MAX_SEQS
 from core.http.times import Moment
 
 
@@ -85,6 +87,24 @@ class BlockSerializer(serializers.Serializer):
 class BlocksSerializer(serializers.Serializer):
     results = BlockSerializer(many=True)
     next = serializers.URLField(allow_null=True)
+
+
+class ReportBodySerializer(serializers.Serializer):
+    room = serializers.IntegerField(min_value=1, max_value=2**53 - 1)
+    reason = serializers.ChoiceField(choices=list(REPORT_REASONS))
+    seqs = serializers.ListField(
+        child=serializers.IntegerField(min_value=1, max_value=2**53 - 1), max_length=MAX_SEQS, default=list
+    )
+    detail = serializers.CharField(max_length=MAX_DETAIL, allow_blank=True, default="")
+    close_room = serializers.BooleanField(default=False)
+
+
+class ReportSerializer(serializers.Serializer):
+    id = serializers.IntegerField()
+    room = serializers.IntegerField()
+    reason = serializers.CharField()
+    detail = serializers.CharField()
+    created_at = Moment()
 
 
 class PageSerializer(serializers.Serializer):

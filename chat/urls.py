@@ -11,5 +11,6 @@ urlpatterns = [
     path("rooms/<int:room>/messages", api.MessagesView.as_view()),
     path("rooms/<int:room>/read", api.ReadView.as_view()),
     path("rooms/<int:room>/leave", api.LeaveView.as_view()),
+    path("reports", api.ReportsView.as_view()),
     path("blocks", api.BlocksView.as_view()),
 ]

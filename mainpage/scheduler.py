@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from django.db import close_old_connections, connections
 from django.utils import timezone
 
+import chat.services.reports
 from core.ledger import outbox
 from mainpage import rounds
 
@@ -33,6 +34,7 @@ def jobs() -> list[Job]:
         # Asking costs two small queries; rooms open within a second of the time everybody's page counts down to.
         Job("advance rounds", 1.0, lambda: rounds.advance(timezone.now())),
         Job("drain the outbox", 1.0, outbox.drain, pause=outbox.WakeUps().wait),
+        Job("forget old evidence", 3600.0, lambda: chat.services.reports.forget_evidence(timezone.now())),
     ]
 
 

@@ -1,7 +1,7 @@
 """Reading the log: for the event loop (`LogReader`) and for REST and commands (plain functions)."""
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from pymongo.asynchronous.collection import AsyncCollection
@@ -68,6 +68,11 @@ def history(room: int, *, after: int | None, before: int | None, limit: int) -> 
     direction = 1 if after is not None else -1
     wanted = queries.between(room, after=after, before=before)
     return [from_document(row) for row in mongo.messages().find(wanted, sort=[("seq", direction)], limit=limit)]
+
+
+def named(room: int, seqs: Collection[int]) -> list[Entry]:
+    """The entries of these seqs, as far as there are any."""
+    return [from_document(row) for row in mongo.messages().find({"room": room, "seq": {"$in": list(seqs)}})]
 
 
 def tails(rooms: Iterable[int]) -> dict[int, Entry]:

@@ -129,6 +129,8 @@ NICKNAME_MIN, NICKNAME_MAX = 1, 5
 NICKNAME_PATTERN = "^[가-힣]{1,5}$"
 BIRTH_YEAR_MIN, BIRTH_YEAR_MAX = 1980, 2010
 KEYWORDS_CHOSEN = 3
+# Messages kept as evidence of a report go this long after staff have settled it.
+EVIDENCE_KEPT = timedelta(days=365)
 
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.BearerAuthentication"],
@@ -138,7 +140,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_THROTTLE_CLASSES": ["core.http.throttles.MemberThrottle"],
     # A whole campus may sign in from behind one address.
-    "DEFAULT_THROTTLE_RATES": {"member": "600/min", "sign_in": "300/min"},
+    "DEFAULT_THROTTLE_RATES": {"member": "600/min", "sign_in": "300/min", "report": "20/hour", "export": "10/hour"},
     "EXCEPTION_HANDLER": "core.http.problems.problem_response",
     "UNAUTHENTICATED_USER": None,
     "NUM_PROXIES": 1,
