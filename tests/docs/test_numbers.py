@@ -25,6 +25,7 @@ from chat.protocol import (
     ErrorCode,
 )
 from chat.serializers import PageSerializer
+from chat.services import reports
 from config import threads
 from core.ledger import outbox
 from mainpage.management.commands import advance_rounds
@@ -57,6 +58,9 @@ SAID = [
     ("docs/api.md", f"1 to {MAX_TEXT:,} characters"),
     ("docs/api.md", f"1 to {MAX_CLIENT_ID} of"),
     ("docs/api.md", f"{PAGE.default} messages by default, {PAGE.max_value} at most"),
+    ("docs/api.md", f"`detail` has up to {reports.MAX_DETAIL} characters; `seqs` names up to {reports.MAX_SEQS} messages"),
+    ("docs/api.md", f"last {reports.LAST_MESSAGES} messages"),
+    ("docs/operations.md", f"{settings.EVIDENCE_KEPT.days} days after"),
     ("docs/socket.md", f"wss://HOST{PATH}`, subprotocol `{SUBPROTOCOL}`"),
     ("docs/socket.md", f"Within {IDENTIFY_WITHIN_S} s the client says `identify"),
     ("docs/socket.md", f"names up to {MAX_RESUMED_ROOMS} rooms"),
