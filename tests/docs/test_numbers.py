@@ -58,7 +58,10 @@ SAID = [
     ("docs/api.md", f"1 to {MAX_TEXT:,} characters"),
     ("docs/api.md", f"1 to {MAX_CLIENT_ID} of"),
     ("docs/api.md", f"{PAGE.default} messages by default, {PAGE.max_value} at most"),
-    ("docs/api.md", f"`detail` has up to {reports.MAX_DETAIL} characters; `seqs` names up to {reports.MAX_SEQS} messages"),
+    (
+        "docs/api.md",
+        f"`detail` has up to {reports.MAX_DETAIL} characters; `seqs` names up to {reports.MAX_SEQS} messages",
+    ),
     ("docs/api.md", f"last {reports.LAST_MESSAGES} messages"),
     ("docs/operations.md", f"{settings.EVIDENCE_KEPT.days} days after"),
     ("docs/socket.md", f"wss://HOST{PATH}`, subprotocol `{SUBPROTOCOL}`"),
