@@ -11,3 +11,8 @@ def mongodb_answers() -> bool:
 
 def is_serving() -> bool:
     return process.current() is not None
+
+
+def is_draining() -> bool:
+    chat = process.current()
+    return chat is not None and chat.drain.draining

@@ -18,17 +18,18 @@ from django.urls import path  # noqa: E402
 
 from chat.gateway import asgi as gateway  # noqa: E402
 from chat.protocol import PATH  # noqa: E402
-from config.lifespan import lifespan  # noqa: E402
+from config.lifespan import Lifespan  # noqa: E402
 from config.origins import AllowedOrigins  # noqa: E402
 from config.threads import OnTheLoop, Threads  # noqa: E402
 
 BaseCommand().check()  # config/checks.py: what must never be served is not started
 
+http = Threads(django_application, settings.HTTP_THREADS, queue=settings.HTTP_QUEUE)
 application = ProtocolTypeRouter(
     {
-        "http": OnTheLoop(Threads(django_application, settings.HTTP_THREADS, queue=settings.HTTP_QUEUE)),
+        "http": OnTheLoop(http),
         # The stubs know views only; what URLRouter routes to is an ASGI application.
         "websocket": AllowedOrigins(URLRouter([path(PATH.lstrip("/"), gateway.application)])),  # type: ignore[arg-type]
-        "lifespan": lifespan,
+        "lifespan": Lifespan(http.in_flight),
     }
 )

@@ -46,6 +46,19 @@ def optional_url(value: str) -> str:
     return url(value) if value else ""
 
 
+def name(value: str) -> str:
+    """May be empty; it becomes part of file names."""
+    if not re.fullmatch(r"[a-z0-9-]*", value):
+        raise ValueError("write small letters, digits and hyphens")
+    return value
+
+
+def directory(value: str) -> Path | None:
+    if value and not value.startswith("/"):
+        raise ValueError("write a whole path, from /")
+    return Path(value) if value else None
+
+
 def one_of(*choices: str) -> Callable[[str], str]:
     def choice(value: str) -> str:
         if value not in choices:
@@ -166,7 +179,23 @@ VARIABLES = [
     Variable("APM_FRAME_SAMPLE_RATE", rate, "0.01", "share of the socket frames that are traced, 0 to 1"),
     Variable("RELEASE", text, "0.1.0", "version of this build, served at /version"),
     Variable("REVISION", text, "", "commit of this build, served at /version"),
-    Variable("COLOUR", text, "", "blue or green, served at /version"),
+    Variable("COLOUR", name, "", "blue or green: served at /version, names the files in DRAIN_DIR (empty: web)"),
+    Variable(
+        "DRAIN_DIR",
+        directory,
+        "",
+        "directory in memory (tmpfs) with the drain flag and each process's status; empty: only SIGTERM drains",
+    ),
+    Variable("RECONNECTS_PER_SECOND", number, "50", "sockets a second that each draining process sends elsewhere"),
+    Variable(
+        "HANDSHAKES_PER_SECOND",
+        number,
+        "400",
+        "sockets a second that each process lets in; more are told to come later",
+    ),
+    Variable(
+        "IDENTIFIES_UNDER_WAY", number, "1000", "sockets that may wait for the stores before `ready`; more come later"
+    ),
 ]
 
 

@@ -8,8 +8,9 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from chat.gateway import process
-from chat.gateway.connection import Connection, accept_response
-from chat.protocol import PATH, SUBPROTOCOL
+from chat.gateway.admission import RETRY_AFTER_S
+from chat.gateway.connection import Connection, accept_response, close_frame
+from chat.protocol import PATH, SUBPROTOCOL, CloseCode
 from config.origins import is_allowed
 
 
@@ -26,13 +27,17 @@ class HttpOrSocket(HttpToolsProtocol):
             self._refuse(400, b"Only WebSocket version 13 is spoken here.")
         elif not is_allowed(headers.get(b"origin")):
             self._refuse(403, b"This origin is not allowed.")
-        elif (chat := process.current()) is None:
-            self._refuse(503, b"This process does not serve.")
+        elif (chat := process.current()) is None or chat.takes_nobody:
+            self._refuse(503, b"Not here, not now.", retry_after_s=RETRY_AFTER_S)
         else:
             offered = [each.strip() for each in headers.get(b"sec-websocket-protocol", b"").split(b",")]
             chosen = SUBPROTOCOL.encode() if SUBPROTOCOL.encode() in offered else None
             self.transport.write(accept_response(key, chosen))
-            self._hand_over(chat)
+            if delay_ms := chat.admission.knock():
+                self.transport.write(close_frame(CloseCode.TRY_LATER, str(delay_ms)))
+                self.transport.close()
+            else:
+                self._hand_over(chat)
 
     def _hand_over(self, chat: "process.ChatProcess") -> None:
         """In `connections` uvicorn finds the socket on SIGTERM, tells it to shut down, and waits until it is gone."""
@@ -44,9 +49,10 @@ class HttpOrSocket(HttpToolsProtocol):
         # The parser and this object hold each other: without this every connect leaves garbage for the collector.
         del self.parser, self.transport
 
-    def _refuse(self, status: int, why: bytes) -> None:
+    def _refuse(self, status: int, why: bytes, *, retry_after_s: int | None = None) -> None:
+        retry = b"" if retry_after_s is None else b"retry-after: %d\r\n" % retry_after_s
         self.transport.write(
-            b"HTTP/1.1 %d Refused\r\ncontent-type: text/plain\r\ncontent-length: %d\r\nconnection: close\r\n\r\n%s"
-            % (status, len(why), why)
+            b"HTTP/1.1 %d Refused\r\ncontent-type: text/plain\r\ncontent-length: %d\r\n%sconnection: close\r\n\r\n%s"
+            % (status, len(why), retry, why)
         )
         self.transport.close()

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from threading import Event
 
 from django.conf import settings
 from django.core.cache import cache
@@ -13,14 +14,15 @@ from django.views.decorators.http import require_safe
 from chat import readiness
 
 logger = logging.getLogger(__name__)
+_migrated = Event()
 
 
 @require_safe
 def ready(request: HttpRequest) -> JsonResponse:
     """200 when every store answers, the migrations are applied and nothing drains; else 503, saying what is not so."""
     checks = {name: _holds(name, check) for name, check in CHECKS.items()}
-    ok = all(checks.values())
-    return JsonResponse({"status": "ready" if ok else "not ready", "checks": checks}, status=200 if ok else 503)
+    status = "draining" if readiness.is_draining() else "ready" if all(checks.values()) else "not ready"
+    return JsonResponse({"status": status, "checks": checks}, status=200 if status == "ready" else 503)
 
 
 def version() -> dict[str, str]:
@@ -39,8 +41,13 @@ def _database() -> bool:
 
 
 def _migrations() -> bool:
-    executor = MigrationExecutor(connection)
-    return not executor.migration_plan(executor.loader.graph.leaf_nodes())
+    """Asked until it is so: loading the whole graph is dear, and nobody takes applied migrations back from under us."""
+    if not _migrated.is_set():
+        executor = MigrationExecutor(connection)
+        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            return False
+        _migrated.set()
+    return True
 
 
 def _redis() -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from chat.gateway import process
@@ -10,19 +11,24 @@ from core.telemetry import apm
 logger = logging.getLogger(__name__)
 
 
-async def lifespan(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    while True:
-        message = await receive()
-        if message["type"] == "lifespan.startup":
-            try:
-                await process.start()
-            except Exception as error:  # the server must be told, whatever it was, or it would wait for us
-                logger.exception("the chat did not start")
-                await send({"type": "lifespan.startup.failed", "message": type(error).__name__})
+class Lifespan:
+    def __init__(self, in_flight: Callable[[], int]) -> None:
+        """`in_flight()` counts the REST requests under way, for those who wait until this process has drained."""
+        self._in_flight = in_flight
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                try:
+                    await process.start(self._in_flight)
+                except Exception as error:  # the server must be told, whatever it was, or it would wait for us
+                    logger.exception("the chat did not start")
+                    await send({"type": "lifespan.startup.failed", "message": type(error).__name__})
+                    return
+                await send({"type": "lifespan.startup.complete"})
+            else:
+                await process.stop()
+                await asyncio.to_thread(apm.close)  # uvicorn ends without atexit, and what is buffered would be lost
+                await send({"type": "lifespan.shutdown.complete"})
                 return
-            await send({"type": "lifespan.startup.complete"})
-        else:
-            await process.stop()
-            await asyncio.to_thread(apm.close)  # uvicorn ends without atexit, and what is buffered would be lost
-            await send({"type": "lifespan.shutdown.complete"})
-            return

@@ -1,12 +1,16 @@
 """HTTP beside sockets: a bounded pool of lasting threads, and what is answered without it."""
 
 import json
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any
 
 from a2wsgi import WSGIMiddleware
 
+from chat.readiness import is_draining
 from config.health import version
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 RETRY_AFTER_S = 2
 MAX_BODY = 64 * 1024  # bytes; the largest body the API takes is a thirtieth of it
@@ -19,6 +23,9 @@ class Threads:
         self._application: Any = WSGIMiddleware(application, workers=threads)
         self._room = threads + queue
         self._inside = 0
+
+    def in_flight(self) -> int:
+        return self._inside
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         if self._inside >= self._room:
@@ -41,18 +48,31 @@ class Threads:
 
 
 class OnTheLoop:
-    """`/healthz/live` and `/version` need no thread: a full pool must not look like a dead process."""
+    """`/healthz/live` and `/version` need no thread: a full pool must not look like a dead process.
+
+    While this process drains every answer closes its connection: a proxy that keeps one open would come back here.
+    """
 
     def __init__(self, application: Any) -> None:
         self._application = application
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        send = _closing_while_draining(send)
         if scope["path"] == "/healthz/live":
             await answer(send, 200, {"status": "live"})
         elif scope["path"] == "/version":
             await answer(send, 200, version())
         else:
             await self._application(scope, receive, send)
+
+
+def _closing_while_draining(send: Send) -> Send:
+    async def send_or_close(message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.start" and is_draining():
+            message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
+        await send(message)
+
+    return send_or_close
 
 
 async def refuse(

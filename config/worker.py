@@ -1,5 +1,8 @@
 """`gunicorn -k config.worker.Worker`: uvicorn's worker, with our sockets in place of ASGI ones, on the same port."""
 
+import sys
+
+from gunicorn.arbiter import Arbiter
 from uvicorn_worker import UvicornWorker
 
 
@@ -11,3 +14,14 @@ class Worker(UvicornWorker):
         "lifespan": "on",
         "access_log": False,
     }
+
+    async def _serve(self) -> None:
+        """As UvicornWorker's, with a server that drains."""
+        from config.draining import DrainingServer  # noqa: PLC0415 - not before Django is set up
+
+        self.config.app = self.wsgi
+        server = DrainingServer(self.config, grace_s=self.cfg.graceful_timeout)
+        self._install_sigquit_handler()
+        await server.serve(sockets=self.sockets)
+        if not server.started:
+            sys.exit(Arbiter.WORKER_BOOT_ERROR)

@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
-import random
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
+from django.conf import settings
 from django.db import Error as DatabaseError  # InterfaceError, a connection that broke, is no DatabaseError
 
+from chat.gateway.admission import Admission
 from chat.gateway.here import Here
 from chat.gateway.member_rooms import MemberRooms
 from chat.gateway.online import Online
@@ -21,7 +22,6 @@ logger = logging.getLogger(__name__)
 
 AT_ONCE = 500  # sockets
 SOCKETS_PER_MEMBER = 5
-TRY_LATER_MS = 3000
 
 
 class Arrivals:
@@ -32,6 +32,7 @@ class Arrivals:
         online: Online,
         *,
         standing: Standing,
+        admission: Admission,
         catch_up: Callable[..., None],
         spawn: Callable[[Coroutine[Any, Any, Any], str], None],
     ) -> None:
@@ -39,14 +40,22 @@ class Arrivals:
         self._rooms = rooms
         self._online = online
         self._standing = standing
+        self._admission = admission
         self._catch_up = catch_up
         self._spawn = spawn
         self._arriving: list[Session] = []
         self._arrived = asyncio.Event()
 
     def arrive(self, session: Session) -> None:
-        """The session has shown a token of ours: its rooms are read with those of all who identify in this turn."""
-        if not self._is_turned_away(session):
+        """The session has shown a token of ours: its rooms are read with those of all who identify in this turn.
+
+        With too many under way already (the stores are slow) it is told to come back later.
+        """
+        if self._is_turned_away(session):
+            return
+        if len(self._arriving) >= settings.IDENTIFIES_UNDER_WAY:
+            self._send_away([session])
+        else:
             self._arriving.append(session)
             self._arrived.set()
 
@@ -70,10 +79,10 @@ class Arrivals:
                         self._welcome(session, facts[session.member])
             except (DatabaseError, LogUnreadable, TimeoutError) as error:
                 logger.warning("%d sockets are told to come back later (%s)", len(arriving), type(error).__name__)
-                _send_away(arriving)
+                self._send_away(arriving)
             except Exception:  # whatever it was, these must not wait for ever, and those after them not at all
                 logger.exception("%d sockets could not be let in", len(arriving))
-                _send_away(arriving)
+                self._send_away(arriving)
 
     async def _rooms_for(self, arriving: list[Session]) -> dict[int, dict[int, RoomFacts]]:
         """member → rooms: from memory, else by one question for all; their views are there when this returns."""
@@ -130,8 +139,6 @@ class Arrivals:
         if len(sessions) == 1:
             self._online.came(session.member)
 
-
-def _send_away(sessions: Iterable[Session]) -> None:
-    for session in sessions:
-        delay_ms = random.randint(0, TRY_LATER_MS)  # noqa: S311 - a spread, no secret
-        session.socket.close(CloseCode.TRY_LATER, str(delay_ms))
+    def _send_away(self, sessions: Iterable[Session]) -> None:
+        for session in sessions:
+            session.socket.close(CloseCode.TRY_LATER, str(self._admission.later_ms()))

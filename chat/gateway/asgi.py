@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from chat.gateway import process as chat_process
+from chat.gateway.admission import RETRY_AFTER_S
 from chat.gateway.clock import Clock
 from chat.gateway.outgoing import Outgoing
 from chat.gateway.session import Session
@@ -85,11 +86,14 @@ class AsgiSocket:
 async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     process = chat_process.current()
     await receive()  # websocket.connect
-    if process is None:
-        await send({"type": "websocket.close", "code": 1013})
+    if process is None or process.takes_nobody:
+        await _refuse(scope, send)
         return
     subprotocol = SUBPROTOCOL if SUBPROTOCOL in scope.get("subprotocols", ()) else None
     await send({"type": "websocket.accept", "subprotocol": subprotocol})
+    if delay_ms := process.admission.knock():
+        await send({"type": "websocket.close", "code": int(CloseCode.TRY_LATER), "reason": str(delay_ms)})
+        return
     socket = AsgiSocket(send, process)
     reading = asyncio.create_task(socket.read(receive), name="socket: read")
     tasks = [
@@ -107,3 +111,13 @@ async def application(scope: dict[str, Any], receive: Receive, send: Send) -> No
         socket.session.lost()
     if not reading.cancelled():
         reading.result()  # a mistake of ours is raised, for the server to log
+
+
+async def _refuse(scope: dict[str, Any], send: Send) -> None:
+    """503 with Retry-After where the server can say it, else 403, which is what a close before accept becomes."""
+    if "websocket.http.response" in scope.get("extensions", {}):
+        headers = [(b"retry-after", str(RETRY_AFTER_S).encode())]
+        await send({"type": "websocket.http.response.start", "status": 503, "headers": headers})
+        await send({"type": "websocket.http.response.body", "body": b""})
+    else:
+        await send({"type": "websocket.close", "code": 1013})

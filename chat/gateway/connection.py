@@ -209,9 +209,8 @@ class Connection(asyncio.Protocol):
         self.transport.abort()
 
     def shutdown(self) -> None:
-        """uvicorn calls this on SIGTERM, for every connection it knows."""
-        if self.session is not None:
-            self.session.restart()
+        """uvicorn calls this for every connection that is left when the time to drain is over."""
+        self.close(CloseCode.SERVICE_RESTART)
 
     def eof_received(self) -> bool:
         return False

@@ -8,9 +8,9 @@ import asyncio
 import gc
 import logging
 import os
-import random
 import uuid
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from channels.layers import get_channel_layer
@@ -20,8 +20,10 @@ from django.db import Error as DatabaseError  # InterfaceError, a connection tha
 from chat.fanout.hub import Hub
 from chat.fanout.lasting import lasting
 from chat.fanout.live_rooms import LiveRoom, LiveRooms, Subscription, event_of
+from chat.gateway.admission import Admission
 from chat.gateway.arriving import Arrivals
 from chat.gateway.clock import TICK_S, Clock
+from chat.gateway.drain import Drain
 from chat.gateway.here import Here
 from chat.gateway.member_rooms import MemberRooms
 from chat.gateway.online import Online
@@ -46,11 +48,11 @@ Answer = TypeVar("Answer")
 ROOM_THREADS, LEAVE_THREADS = 2, 2
 LOOK_AT_SOCKETS_S = 2
 STUCK_S = 30
-RESTART_SPREAD_MS = 2000
 
 
 class ChatProcess:
-    def __init__(self) -> None:
+    def __init__(self, in_flight: Callable[[], int] = lambda: 0) -> None:
+        """`in_flight()` counts the REST requests under way."""
         self.name = f"{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self.loop = asyncio.get_running_loop()
         self._client = mongo.async_client()
@@ -60,6 +62,8 @@ class ChatProcess:
         self.sending = Sending(self.rooms, LogWriter(mongo.messages_of(self._client)), reader, self.hub)
         self.positions = ReadPositions(mongo.reads_of(self._client))
         self.here = Here()
+        self.admission = Admission()
+        self.drain = Drain(self.here, in_flight)
         self._leases = Leases(self.name)
         self._sql = SqlThreads(ROOM_THREADS, "chat-rooms")
         self._sql_leaving = SqlThreads(LEAVE_THREADS, "chat-leave")  # waits for MongoDB and Redis as well
@@ -76,6 +80,7 @@ class ChatProcess:
             self.member_rooms,
             self.online,
             standing=self.standing,
+            admission=self.admission,
             catch_up=self.catch_up,
             spawn=self.spawn,
         )
@@ -84,8 +89,10 @@ class ChatProcess:
         self.hub.on_restored = self.openings.look_soon
 
     async def start(self) -> None:
+        self.drain.start()
         await self.hub.start()
         for work in (
+            self.drain.run,
             self.sending.log.run,
             self.positions.run,
             self.arrivals.let_in,
@@ -99,8 +106,10 @@ class ChatProcess:
         gc.freeze()  # what is there now stays; the collector need not look at it again
 
     async def stop(self) -> None:
-        """What is under way is stored and acknowledged first, within the limits of the log."""
-        await self.sending.log.finish()
+        """What is under way is stored and acknowledged first, within the limits of the log and of the server."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.drain.time_to_store_s):
+                await self.sending.log.finish()
         await self.hub.stop()
         for task in list(self._tasks):
             task.cancel()
@@ -109,6 +118,7 @@ class ChatProcess:
         await self._client.close()
         for threads in (self._sql, self._sql_leaving, self._sql_standing):
             threads.stop()
+        self.drain.close()
 
     def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> None:
         task = asyncio.create_task(_logged(work), name=name)
@@ -120,6 +130,11 @@ class ChatProcess:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(within_s)
 
     # --- sockets come and go
+    @property
+    def takes_nobody(self) -> bool:
+        """No handshake is even answered: this process drains, or has sent away more than it can take in a minute."""
+        return self.drain.draining or self.admission.is_overrun
+
     def opened(self, session: Session) -> None:
         self.here.sessions.add(session)
 
@@ -166,10 +181,6 @@ class ChatProcess:
         if entry is not None:
             self.hub.deliver(room, event_of(entry))
 
-    def reconnect_delay_ms(self) -> int:
-        """0 … RESTART_SPREAD_MS, so that not everybody comes at once."""
-        return random.randint(0, RESTART_SPREAD_MS)  # noqa: S311 - a spread, no secret
-
     # --- time
     async def _renew(self) -> None:
         while True:
@@ -205,9 +216,10 @@ def current() -> ChatProcess | None:
     return _current
 
 
-async def start() -> ChatProcess:
+async def start(in_flight: Callable[[], int]) -> ChatProcess:
+    """`in_flight()` counts the REST requests under way."""
     global _current
-    process = ChatProcess()
+    process = ChatProcess(in_flight)
     await process.start()
     _current = process
     return process

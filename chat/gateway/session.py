@@ -4,7 +4,6 @@ Its states are the three tables at the end of the file: what may come when. Noth
 asked of the process, which answers by calling back.
 """
 
-import asyncio
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
@@ -13,6 +12,7 @@ import msgspec
 
 from accounts.tokens import AccessToken, InvalidToken, read_access
 from chat.fanout.live_rooms import LiveRoom, Subscription
+from chat.gateway.bucket import Bucket
 from chat.gateway.clock import Clock
 from chat.gateway.outgoing import Backlogged, Outgoing
 from chat.message_log.entry import Entry
@@ -65,28 +65,6 @@ class Socket(Protocol):
 
 def now_ms() -> int:
     return time.time_ns() // 1_000_000
-
-
-class Bucket:
-    """A token bucket: two floats, no timer."""
-
-    __slots__ = ("_filled", "_tokens", "burst", "per_second")
-
-    def __init__(self, burst: float, per_second: float) -> None:
-        self.burst = burst
-        self.per_second = per_second
-        self._tokens = burst
-        self._filled = Clock.now
-
-    def take(self) -> float:
-        """0.0 when one was there, else the seconds until there will be."""
-        now = Clock.now
-        self._tokens = min(self.burst, self._tokens + (now - self._filled) * self.per_second)
-        self._filled = now
-        if self._tokens < 1:
-            return (1 - self._tokens) / self.per_second
-        self._tokens -= 1
-        return 0.0
 
 
 class Session:
@@ -269,11 +247,14 @@ class Session:
         room = subscription.room.id if isinstance(subscription, Subscription) else 0
         return encode(Resync(room=room, from_seq=seq))
 
-    def restart(self) -> None:
-        """This process ends: come back to another one. Until then this one still serves."""
-        after_ms = self._process.reconnect_delay_ms()
-        self.outgoing.control(encode(Reconnect(after_ms=after_ms, reason="restart")))
-        asyncio.get_running_loop().call_later(after_ms / 1000, self.socket.close, CloseCode.SERVICE_RESTART)
+    def move_on(self, after_ms: int, reason: str) -> None:
+        """This process ends: come back to another one after that delay. Until then this one still serves."""
+        self.outgoing.control(encode(Reconnect(after_ms=after_ms, reason=reason)))
+
+    @property
+    def waits_for_acks(self) -> bool:
+        """Something this member sent is under way; as rooms are small, another device's counts too."""
+        return any(subscription.room.is_storing(self.member) for subscription in self.subscriptions.values())
 
     def lost(self) -> None:
         self._answers = ENDED

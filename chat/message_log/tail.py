@@ -32,6 +32,10 @@ class RoomTail:
         self.writing: Pending | None = None  # its message under way: one of a room per batch
         self.queue: deque[Pending] = deque()  # ... and those that wait behind it
 
+    def is_storing(self, sender: int) -> bool:
+        """A message of theirs is under way."""
+        return any(each.sender == sender for each in (self.writing, *self.queue) if each is not None)
+
     def learn(self, logged: Logged) -> None:
         if logged.seq >= self.last:
             self.last = logged.seq

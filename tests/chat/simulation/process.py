@@ -15,7 +15,7 @@ from unittest.mock import patch
 import redis
 
 from chat.fanout import announce, hub, layer
-from chat.gateway import arriving, clock, outgoing, process, session
+from chat.gateway import admission, clock, drain, outgoing, process, session
 from chat.gateway.process import ChatProcess
 from chat.message_log import append, closing, mongo
 from chat.message_log.read import LogUnreadable
@@ -124,6 +124,11 @@ class ServerProcess:
         """SIGTERM: sockets are told to come back, what is under way is stored, then the end."""
         self.world.say(f"SIGTERM {self.label}")
         self.serves = False
+        within_s = self.world.between(0.2, 3)
+        self.chat.drain.leave(within_s, end_in_s=within_s + 10)
+        for _ in range(round(within_s / 0.1)):
+            if self.chat.drain.sockets:
+                await asyncio.sleep(0.1)
         for connection in list(self.connections):
             connection.shutdown()
         await self.chat.stop()
@@ -147,8 +152,8 @@ def simulated_drivers(world: "World") -> Iterator[None]:
         (announce, {"get_channel_layer": lambda: world.new_layer("commands")}),
         (process, {"get_channel_layer": lambda: world.new_layer(OWNER.get().label)}),  # type: ignore[union-attr]
         (process, {"SqlThreads": lambda threads, name: world.mysql, "Standing": NoStanding}),
-        (process, {"Leases": NoPresence, "gc": no_collector, "random": world.rng}),
-        *((module, {"random": world.rng}) for module in (arriving, closing)),
+        (process, {"Leases": NoPresence, "gc": no_collector}),
+        *((module, {"random": world.rng}) for module in (admission, drain, closing)),
         *((module, {"time": times}) for module in (append, closing, session, clock)),
         *((module, bounds) for module, bounds in world.weather.bounds.items()),
     ]
