@@ -1,15 +1,43 @@
 """How the client behaves when its connection ends: every close code to its row, and nobody is alarmed early."""
 
+import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.async_api import BrowserContext, Page, expect
 
-from chat.protocol import Identify, MessageSend, Sync
+from chat.protocol import Identify, MessageSend, Reconnect, Sync
 from tests.web.room_page import RoomPage
 from tests.web.scripted_service import Problem, ScriptedService
 
 LOST = "다시 잇는 중…"
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not holds():  # noqa: ASYNC110 - in the browser
+            await asyncio.sleep(0.01)
+
+
+async def with_full_delays(room: RoomPage, page: Page) -> None:
+    """An open room whose clock stands still, and in which chance always deals the longest delay."""
+    await page.add_init_script("Math.random = () => 0.999999")
+    await page.clock.install()
+    await room.open()
+    await page.clock.pause_at(datetime.now(UTC) + timedelta(seconds=2))
+
+
+async def comes_back_after(delay_ms: int, room: RoomPage) -> None:
+    """A new connection is opened at that time of the page's clock, not before; and it is ready."""
+    opened, said = len(room.sockets), len(room.service.texts)
+    await room.page.clock.run_for(delay_ms - 20)
+    await room.page.evaluate("() => {}")
+    assert len(room.sockets) == opened
+    await room.page.clock.run_for(40)
+    await until(lambda: len(room.sockets) > opened)
+    await room.write("여기")
+    await until(lambda: len(room.service.texts) > said)
 
 
 @pytest.mark.parametrize(
@@ -64,6 +92,78 @@ async def test_a_reconnection_asks_for_what_it_missed(room: RoomPage, service: S
     await room.shows("하나", "둘", "셋")
     resumed = [[each.seq for each in frame.resume] for frame in service.received(Identify)]
     assert resumed == [[], [2]]
+
+
+async def test_a_draining_server_is_used_until_shortly_before_ones_turn(
+    room: RoomPage, service: ScriptedService
+) -> None:
+    await room.open()
+
+    await service.tell(Reconnect(after_ms=60_000, reason="drain"))
+    await room.write("아직 여기")
+
+    await expect(room.page.locator(".msg .one")).to_be_visible()
+    assert len(service.received(Identify)) == 1
+
+
+async def test_a_later_word_about_the_move_takes_its_place(room: RoomPage, service: ScriptedService) -> None:
+    service.said("하나")
+    await room.open()
+
+    await service.tell(Reconnect(after_ms=60_000, reason="drain"))
+    await service.tell(Reconnect(after_ms=100, reason="restart"))
+
+    await until(lambda: len(service.received(Identify)) == 2)
+    assert [each.seq for each in service.received(Identify)[1].resume] == [1]
+
+
+async def test_nobody_waits_for_their_turn_on_a_connection_that_is_gone(
+    room: RoomPage, service: ScriptedService
+) -> None:
+    await room.open()
+
+    await service.tell(Reconnect(after_ms=60_000, reason="drain"))
+    await service.cut(1012)
+
+    await until(lambda: len(service.received(Identify)) == 2)
+
+
+async def test_a_connection_counts_as_good_after_five_seconds(
+    room: RoomPage, service: ScriptedService, page: Page
+) -> None:
+    await with_full_delays(room, page)
+
+    await room.cut(1012)
+    await comes_back_after(500, room)
+    await room.cut(1012)
+    await comes_back_after(1000, room)
+    await page.clock.run_for(4900)
+    await room.cut(1012)
+    await comes_back_after(2000, room)
+    await page.clock.run_for(5100)
+    await room.cut(1012)
+    await comes_back_after(500, room)
+
+
+async def test_who_is_told_to_come_later_comes_exactly_then(
+    room: RoomPage, service: ScriptedService, page: Page
+) -> None:
+    await with_full_delays(room, page)
+
+    await room.cut(4003, "7300")
+    await comes_back_after(7300, room)
+
+
+@pytest.mark.parametrize("code", [4500, 4509, 4513, 4999])
+async def test_from_4500_on_nobody_comes_back_by_themselves(
+    room: RoomPage, service: ScriptedService, page: Page, *, code: int
+) -> None:
+    await with_full_delays(room, page)
+
+    await room.cut(code)
+    await page.clock.run_for(600_000)
+
+    assert len(room.sockets) == 1
 
 
 async def test_a_refused_token_is_renewed_unseen(room: RoomPage, service: ScriptedService) -> None:

@@ -21,6 +21,7 @@ export const STATUS = Object.freeze({
 const STABLE_AFTER_MS = 5_000;
 const FLOODED_PAUSE_MS = 30_000;
 const BUSY_DEFAULT_MS = 10_000;
+const HOLD_MS = 2_000;            // before a move nothing new is sent: its ack might come too late, and it be sent twice
 
 const AFTER_CLOSE = {
   4003: (monitor, reason) => monitor.comeBackAt(STATUS.BUSY, delayIn(reason)),
@@ -41,10 +42,12 @@ export class Monitor {
   #backoff = new Backoff();
   #wanted = false;
   #opening = false;
-  #draining = false;
+  #holding = false;     // about to move
   #retry;               // the timer of the next try; while it runs, waking may hurry it
   #mayHurry = false;
-  #moving;
+  #hold;
+  #moving;              // the timer of a move the server asked for
+  #movesAt = 0;
   #stable;
   #slow;
   #slowUntil = 0;
@@ -74,7 +77,6 @@ export class Monitor {
     this.#wanted = false;
     clearTimeout(this.#retry);
     clearTimeout(this.#slow);
-    this.#endMove();
     this.#drop();
     this.#say(STATUS.CONNECTING);
   }
@@ -83,9 +85,9 @@ export class Monitor {
     return this.#connection?.ready ?? false;
   }
 
-  /** Messages may go out now: not while the server drains, nor while it asked us to slow down. */
+  /** Messages may go out now: not when about to move, nor while the server asked us to slow down. */
   get maySend() {
-    return this.online && !this.#draining && Date.now() >= this.#slowUntil;
+    return this.online && !this.#holding && Date.now() >= this.#slowUntil;
   }
 
   /** False when there is no connection to send it on. */
@@ -137,7 +139,6 @@ export class Monitor {
   }
 
   #isReady(frame) {
-    this.#draining = false;
     this.#tokenRefused = false;
     this.#identifyMissed = false;
     clearTimeout(this.#stable);
@@ -149,17 +150,19 @@ export class Monitor {
   }
 
   #hear(frame) {
-    if (frame.type === FRAMES.RECONNECT) this.#drain(frame.after_ms);
+    if (frame.type === FRAMES.RECONNECT) this.#moveAfter(frame.after_ms);
     else this.#listener.onFrame(frame);
   }
 
   // ── moving to another server process ──
 
-  #drain(afterMs) {
+  /** It may take minutes until our turn comes: until shortly before, everything goes on. A later word takes its place. */
+  #moveAfter(afterMs) {
     this.#endMove();
-    this.#draining = true;
+    this.#movesAt = Date.now() + afterMs;
+    this.#holding = afterMs <= HOLD_MS;
+    this.#hold = setTimeout(() => { this.#holding = true; }, afterMs - HOLD_MS);
     this.#moving = setTimeout(() => {
-      this.#moving = undefined;
       this.#drop();
       this.#say(STATUS.MOVING);
       this.#open();
@@ -167,7 +170,8 @@ export class Monitor {
   }
 
   #endMove() {
-    this.#draining = false;
+    this.#holding = false;
+    clearTimeout(this.#hold);
     clearTimeout(this.#moving);
     this.#moving = undefined;
   }
@@ -175,18 +179,22 @@ export class Monitor {
   // ── the end of a connection ──
 
   #closed({ code, reason }) {
+    const moves = this.#moving !== undefined;
     this.#lost();
-    if (this.#moving !== undefined) {
-      this.#say(STATUS.MOVING);           // the server set the pace: its timer opens the next one
-      return;
-    }
     const next = AFTER_CLOSE[code];
     if (next) next(this, reason);
-    else if (comesBack(code)) this.#comeBackAfter(this.#backoff.nextMs());
-    else this.#stuck(code);
+    else if (!comesBack(code)) this.#stuck(code);
+    else if (moves) this.#moveEarly();
+    else this.#comeBackAfter(this.#backoff.nextMs());
+  }
+
+  /** It closed before our turn. The pace it set still spreads who comes back, but nobody stays away for minutes. */
+  #moveEarly() {
+    this.comeBackAt(STATUS.MOVING, Math.min(Math.max(0, this.#movesAt - Date.now()), this.#backoff.nextMs()));
   }
 
   #lost() {
+    this.#endMove();
     this.#connection = null;
     clearTimeout(this.#stable);
     this.#listener.onLost();
@@ -301,8 +309,8 @@ function comesBack(code) {
   return CLOSE[code]?.reconnect ?? (code < 4500 || code > 4999);
 }
 
-/** The admission control's delay stands in the close reason, in milliseconds. */
+/** The admission control's delay stands in the close reason, in milliseconds. Without one nobody may come in step. */
 function delayIn(reason) {
   const digits = /\d+/.exec(reason);
-  return digits ? Number(digits[0]) : BUSY_DEFAULT_MS;
+  return digits ? Number(digits[0]) : (0.5 + Math.random()) * BUSY_DEFAULT_MS;
 }
