@@ -8,7 +8,8 @@ import pytest
 from django.conf import settings
 
 from chat.fanout import hub
-from chat.gateway import arriving, process, session
+from chat.gateway import arriving, drain_files, process, session
+from chat.management.commands import drain as drain_command
 from chat.message_log import append
 from chat.protocol import (
     HEARTBEAT_S,
@@ -81,6 +82,15 @@ SAID = [
     ("docs/socket.md", f"takes nothing for {process.STUCK_S} s"),
     ("docs/architecture.md", f"with the log every {hub.SWEEP_S} s"),
     ("docs/operations.md", f"`Retry-After: {threads.RETRY_AFTER_S}`"),
+    ("docs/operations.md", f"`RECONNECTS_PER_SECOND` ({settings.RECONNECTS_PER_SECOND}) of them"),
+    ("docs/operations.md", f"`HANDSHAKES_PER_SECOND` ({settings.HANDSHAKES_PER_SECOND}) in"),
+    ("docs/operations.md", f"While `IDENTIFIES_UNDER_WAY` ({settings.IDENTIFIES_UNDER_WAY:,}) sockets"),
+    ("docs/operations.md", f"up to {arriving.AT_ONCE}, in one question"),
+    ("docs/operations.md", f"older than {drain_files.FRESH_S:g} s"),
+    ("docs/operations.md", f"(`--bound`, {drain_command.DEFAULT_BOUND_S:g} s)"),
+    ("docs/operations.md", f"| {drain_command.BOUND_REACHED} | the bound"),
+    ("docs/operations.md", f"| {drain_command.NOBODY_THERE} | no process"),
+    ("docs/operations.md", f"| {drain_command.INTERRUPTED} | interrupted |"),
     ("docs/operations.md", f"at most {outbox.LONGEST_DELAY_S} seconds"),
     ("docs/operations.md", f"still owed after {advance_rounds.EFFECTS_WITHIN_S} s"),
     ("docs/decisions/0004-the-log-decides.md", f"could not be read for {append.SETTLE_WITHIN_S} seconds"),
