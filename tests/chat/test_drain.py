@@ -21,7 +21,7 @@ from tests.chat.devices import Device, Frame
 
 WORKERS = 4
 SOCKETS = 24
-WITHIN_S = 20
+WITHIN_S = 60  # also for a command to begin, on a busy machine
 SERVING: dict[str, Any] = {"with_scheduler": False, "with_standin": False}
 
 
@@ -183,6 +183,7 @@ async def test_what_was_sent_before_the_close_is_acknowledged(blue: Colour, pair
 
 async def test_the_command_waits_until_nobody_is_left(blue: Colour, sockets: list[Device]):
     draining = blue.manage()
+    await until(blue.flag.exists)
     await told_and_closed(sockets)
     said = await draining
 
@@ -231,7 +232,7 @@ class Talker:
     codes: list[int | None] = field(default_factory=list)
 
     async def talk(self, messages: int) -> None:
-        device = await Device.identified(self.urls[0], self.token)
+        device = await Device.identified(self.urls[0], self.token, resume={self.room: 0})
         for number in range(messages):
             client_id = f"{self.name}-{number}"
             while client_id not in self.acknowledged:
@@ -283,7 +284,7 @@ async def test_a_conversation_survives_the_end_of_its_process(
     idle.get(f"{old.served.base_url}/version", timeout=10)
 
     talking = [asyncio.create_task(talker.talk(250)) for talker in talkers]
-    await until(lambda: all(len(talker.acknowledged) > 20 for talker in talkers))
+    await until(lambda: any(task.done() for task in talking) or all(len(each.acknowledged) > 20 for each in talkers))
     if flag_first:
         old.flag.touch()
         await until(lambda: all(each["draining"] for each in old.of_workers()))
