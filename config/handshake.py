@@ -8,7 +8,6 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from chat.gateway import process
-from chat.gateway.admission import RETRY_AFTER_S
 from chat.gateway.connection import Connection, accept_response, close_frame
 from chat.protocol import PATH, SUBPROTOCOL, CloseCode
 from config.origins import is_allowed
@@ -27,8 +26,10 @@ class HttpOrSocket(HttpToolsProtocol):
             self._refuse(400, b"Only WebSocket version 13 is spoken here.")
         elif not is_allowed(headers.get(b"origin")):
             self._refuse(403, b"This origin is not allowed.")
-        elif (chat := process.current()) is None or chat.takes_nobody:
-            self._refuse(503, b"Not here, not now.", retry_after_s=RETRY_AFTER_S)
+        elif (chat := process.current()) is None:
+            self._refuse(503, b"This process does not serve.")
+        elif chat.takes_nobody:
+            self._refuse(503, b"Not here, not now.", retry_after_s=chat.admission.retry_after_s())
         else:
             offered = [each.strip() for each in headers.get(b"sec-websocket-protocol", b"").split(b",")]
             chosen = SUBPROTOCOL.encode() if SUBPROTOCOL.encode() in offered else None

@@ -5,13 +5,14 @@ all who were sent away before them. Who comes although that is more than a minut
 """
 
 import random
+from math import ceil
 
 from django.conf import settings
 
 from chat.gateway.bucket import Bucket
 from chat.gateway.clock import Clock
 
-RETRY_AFTER_S = 2  # of a handshake that is refused with 503
+REFUSED_S = 2.0  # about when one comes back whose handshake was refused, at the earliest
 SHORTEST_S, LONGEST_S = 1.0, 60.0
 BURST_S = 2.0  # so many seconds' worth may come in at once
 JITTER = 0.5, 1.5  # of the time until one's place in the line: the arrivals per second then stay about level
@@ -37,6 +38,10 @@ class Admission:
         behind_s = min(LONGEST_S, SHORTEST_S + self._behind_s())
         self._sent_away += 1
         return round(1000 * behind_s * random.uniform(*JITTER))  # noqa: S311 - a spread, no secret
+
+    def retry_after_s(self) -> int:
+        """When one whose handshake is refused shall come back."""
+        return ceil(max(REFUSED_S, self._behind_s()) * random.uniform(*JITTER))  # noqa: S311 - a spread, no secret
 
     def _behind_s(self) -> float:
         now = Clock.now

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from chat.gateway import process as chat_process
-from chat.gateway.admission import RETRY_AFTER_S
 from chat.gateway.clock import Clock
 from chat.gateway.outgoing import Outgoing
 from chat.gateway.session import Session
@@ -86,8 +85,11 @@ class AsgiSocket:
 async def application(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     process = chat_process.current()
     await receive()  # websocket.connect
-    if process is None or process.takes_nobody:
-        await _refuse(scope, send)
+    if process is None:
+        await send({"type": "websocket.close", "code": 1013})
+        return
+    if process.takes_nobody:
+        await _refuse(scope, send, retry_after_s=process.admission.retry_after_s())
         return
     subprotocol = SUBPROTOCOL if SUBPROTOCOL in scope.get("subprotocols", ()) else None
     await send({"type": "websocket.accept", "subprotocol": subprotocol})
@@ -113,10 +115,10 @@ async def application(scope: dict[str, Any], receive: Receive, send: Send) -> No
         reading.result()  # a mistake of ours is raised, for the server to log
 
 
-async def _refuse(scope: dict[str, Any], send: Send) -> None:
+async def _refuse(scope: dict[str, Any], send: Send, *, retry_after_s: int) -> None:
     """503 with Retry-After where the server can say it, else 403, which is what a close before accept becomes."""
     if "websocket.http.response" in scope.get("extensions", {}):
-        headers = [(b"retry-after", str(RETRY_AFTER_S).encode())]
+        headers = [(b"retry-after", str(retry_after_s).encode())]
         await send({"type": "websocket.http.response.start", "status": 503, "headers": headers})
         await send({"type": "websocket.http.response.body", "body": b""})
     else:
