@@ -21,7 +21,6 @@ from tests.chat.devices import Device, Frame
 
 WORKERS = 4
 SOCKETS = 24
-MESSAGES = 120  # of each member in a conversation
 WITHIN_S = 60  # also for a command to begin, on a busy machine
 SERVING: dict[str, Any] = {"with_scheduler": False, "with_standin": False}
 
@@ -230,10 +229,10 @@ class Talker:
     shown: dict[int, str] = field(default_factory=dict)  # seq → client_id, of both members
     codes: list[int | None] = field(default_factory=list)
 
-    async def talk(self, messages: int) -> None:
+    async def talk(self, enough: asyncio.Event) -> None:
         device = await Device.identified(self.urls[0], self.token, resume={self.room: 0})
-        for number in range(messages):
-            client_id = f"{self.name}-{number}"
+        while not enough.is_set():
+            client_id = f"{self.name}-{len(self.acknowledged)}"
             while client_id not in self.acknowledged:
                 try:
                     await device.send(self.room, client_id, client_id=client_id)
@@ -286,21 +285,35 @@ async def test_a_conversation_survives_the_end_of_its_process(
     idle = requests.Session()
     idle.get(f"{old.served.base_url}/version", timeout=10)
 
-    talking = [asyncio.create_task(talker.talk(MESSAGES)) for talker in talkers]
-    await until(lambda: any(task.done() for task in talking) or all(len(each.acknowledged) > 20 for each in talkers))
+    enough = asyncio.Event()
+    talking = [asyncio.create_task(talker.talk(enough)) for talker in talkers]
+
+    async def everybody_has_said(messages: int) -> None:
+        said = [len(each.acknowledged) + messages for each in talkers]
+        await until(
+            lambda: (
+                any(task.done() for task in talking)
+                or all(len(each.acknowledged) >= number for each, number in zip(talkers, said, strict=True))
+            )
+        )
+
+    await everybody_has_said(20)
     if flag_first:
         old.flag.touch()
         await until(lambda: all(each["draining"] for each in old.of_workers()))
     workers = old.served.application.workers()
     await asyncio.get_running_loop().run_in_executor(None, old.served.application.stop)
+    await everybody_has_said(20)
+    enough.set()
     await asyncio.gather(*talking)
-    for talker in talkers:
-        await talker.hear_all(2 * MESSAGES)
 
     for a, b in zip(talkers[::2], talkers[1::2], strict=True):
+        messages = len(a.acknowledged) + len(b.acknowledged)
+        await a.hear_all(messages)
+        await b.hear_all(messages)
         assert a.shown == b.shown
-        assert sorted(a.shown) == list(range(1, 2 * MESSAGES + 1))
-        assert len(set(a.shown.values())) == 2 * MESSAGES
+        assert sorted(a.shown) == list(range(1, messages + 1))
+        assert len(set(a.shown.values())) == messages
         assert a.codes == [1012]
         assert b.codes == []
     log = (old.served.directory / "gunicorn.log").read_text()
