@@ -8,7 +8,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from chat.gateway import process
-from chat.gateway.connection import Connection, accept_response, close_frame
+from chat.gateway.connection import Connection, accept_response
 from chat.protocol import PATH, SUBPROTOCOL, CloseCode
 from config.origins import is_allowed
 
@@ -34,13 +34,11 @@ class HttpOrSocket(HttpToolsProtocol):
             offered = [each.strip() for each in headers.get(b"sec-websocket-protocol", b"").split(b",")]
             chosen = SUBPROTOCOL.encode() if SUBPROTOCOL.encode() in offered else None
             self.transport.write(accept_response(key, chosen))
+            connection = self._hand_over(chat)
             if delay_ms := chat.admission.knock():
-                self.transport.write(close_frame(CloseCode.TRY_LATER, str(delay_ms)))
-                self.transport.close()
-            else:
-                self._hand_over(chat)
+                connection.close(CloseCode.TRY_LATER, str(delay_ms))
 
-    def _hand_over(self, chat: "process.ChatProcess") -> None:
+    def _hand_over(self, chat: "process.ChatProcess") -> Connection:
         """In `connections` uvicorn finds the socket on SIGTERM, tells it to shut down, and waits until it is gone."""
         connections: set[Any] = self.connections
         connections.discard(self)
@@ -49,6 +47,7 @@ class HttpOrSocket(HttpToolsProtocol):
         self.transport.set_protocol(connection)
         # The parser and this object hold each other: without this every connect leaves garbage for the collector.
         del self.parser, self.transport
+        return connection
 
     def _refuse(self, status: int, why: bytes, *, retry_after_s: int | None = None) -> None:
         retry = b"" if retry_after_s is None else b"retry-after: %d\r\n" % retry_after_s

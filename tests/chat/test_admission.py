@@ -42,6 +42,7 @@ async def knock(url: str) -> tuple[int, int]:
     """How the door answers: the status of the handshake or the close code, and when to come back (s or ms)."""
     try:
         device = await Device.connected(url)
+        await device.silent()
     except ConnectionClosed as closed:
         return (closed.rcvd.code, int(closed.rcvd.reason)) if closed.rcvd else (1006, 0)
     except InvalidStatus as refused:
