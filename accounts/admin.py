@@ -1,4 +1,4 @@
-"""What staff see of members, and the lists they edit. A suspension is the only thing they can do to a member here."""
+"""What staff see of members, and the lists they edit. They suspend a member here, lift that, or remove them."""
 
 from typing import Any
 
@@ -38,6 +38,7 @@ class SessionInline(ReadOnly, admin.TabularInline):
 
 class StandingForm(forms.ModelForm):
     reason = forms.CharField(max_length=500, help_text="for the audit log; the member does not see it")
+    remove = forms.BooleanField(required=False, help_text="erase the member and never let them in again; for good")
 
     class Meta:
         model = Member
@@ -66,10 +67,11 @@ class MemberAdmin(admin.ModelAdmin):
         return False
 
     def save_model(self, request: HttpRequest, obj: Member, form: Any, change: bool) -> None:
-        if "suspended_until" in form.changed_data:
-            standing.suspend(
-                obj.id, obj.suspended_until, by=request.user.get_username(), reason=form.cleaned_data["reason"]
-            )
+        by, reason = request.user.get_username(), form.cleaned_data["reason"]
+        if form.cleaned_data["remove"]:
+            standing.remove(obj.id, by=by, reason=reason)
+        elif "suspended_until" in form.changed_data:
+            standing.suspend(obj.id, obj.suspended_until, by=by, reason=reason)
 
 
 class CatalogueAdmin(admin.ModelAdmin):

@@ -1,19 +1,22 @@
 """The REST API of accounts: signing in, devices, members about themselves, the catalogue."""
 
 import hashlib
+import logging
 from typing import Any
 
 from django.conf import settings
+from django.db import DatabaseError
 from django.utils.cache import get_conditional_response, patch_cache_control
 from django.utils.translation import get_language
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.parsers import FormParser, JSONParser
 from rest_framework.permissions import AllowAny
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import catalogue, cookies, device_names, forms, languages, nicknames, selectors, tokens
+from accounts import catalogue, cookies, device_names, forms, kakao, languages, nicknames, selectors, tokens
 from accounts.authentication import MemberRequest
 from accounts.models import Member
 from accounts.serializers import (
@@ -26,9 +29,12 @@ from accounts.serializers import (
     SignedInSerializer,
     SignInStartSerializer,
 )
-from accounts.services import members, sessions, sign_in
+from accounts.services import erasure, members, sessions, sign_in
 from accounts.throttles import RefreshThrottle
+from core.errors import NotSignedIn
 from core.http.throttles import SignInThrottle
+
+logger = logging.getLogger(__name__)
 
 CATALOGUE_MAX_AGE_SECONDS = 300
 X_CLIENT = OpenApiParameter(
@@ -163,6 +169,8 @@ class SessionView(APIView):
 
 
 class MeView(APIView):
+    """Routed by mainpage, which adds leaving the service."""
+
     @extend_schema(responses=MemberSerializer)
     def get(self, request: MemberRequest) -> Response:
         """My profile, my preference, and what is still missing."""
@@ -219,6 +227,33 @@ class NicknameView(APIView):
         nickname = nicknames.normalised(request.query_params.get("value", ""))
         code = selectors.nickname_code(nickname, member_id=request.user.id)
         return Response({"value": nickname, "code": code, "detail": str(nicknames.DETAILS[code])})
+
+
+class UnlinkedView(APIView):
+    """Kakao expects 200 within three seconds whatever becomes of it, and stops telling us if it gets others.
+
+    https://developers.kakao.com/docs/en/kakaologin/callback#unlink
+    """
+
+    authentication_classes = []
+    permission_classes = [AllowAny]
+    throttle_classes = []
+    parser_classes = [FormParser, JSONParser]
+
+    @extend_schema(request=forms.UnlinkedBody, responses={200: None}, auth=[])
+    def post(self, request: Request) -> Response:
+        """Kakao's notice that a member cut the link: they leave the service. Kakao shows our admin key."""
+        if not kakao.is_kakao(request.headers.get("Authorization", "")):
+            raise NotSignedIn
+        body = forms.UnlinkedBody(data=request.data)
+        if not body.is_valid():
+            logger.warning("an unlink notice of Kakao can't be read, or is for another app")
+            return Response()
+        try:
+            erasure.unlinked_at_kakao(body.validated_data["user_id"])
+        except DatabaseError:
+            logger.exception("an unlink notice of Kakao could not be kept")
+        return Response()
 
 
 class CatalogueView(APIView):

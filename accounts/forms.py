@@ -60,6 +60,20 @@ class RefreshBody(serializers.Serializer[Any]):
     refresh = serializers.CharField(required=False, help_text="from X-Client: native only")
 
 
+# --- Kakao about members
+class UnlinkedBody(serializers.Serializer[Any]):
+    """`app_id` must be ours where KAKAO_APP_ID says which that is."""
+
+    app_id = serializers.CharField(max_length=20, required=False)
+    user_id = serializers.IntegerField(min_value=1, max_value=2**63 - 1)
+    referrer_type = serializers.CharField(max_length=40, required=False, help_text="why; any value is taken")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if settings.KAKAO_APP_ID and attrs.get("app_id") != settings.KAKAO_APP_ID:
+            raise serializers.ValidationError("another app's", code="unknown")
+        return attrs
+
+
 # --- members about themselves; `context["member"]` is who fills it in
 def form_context(member: Member) -> dict[str, Any]:
     """`stored`: what the member has said so far, one flat dictionary of ids and values."""

@@ -4,6 +4,7 @@ Kakao answers most faults with HTTP 400, its own outages too: what decides is `e
 negative number, at kapi). No answer's body goes into an error or a log, it may carry codes and tokens.
 """
 
+import hmac
 import logging
 import threading
 from dataclasses import dataclass
@@ -118,6 +119,11 @@ def unlink(kakao_id: int) -> None:
         data={"target_id_type": "user_id", "target_id": str(kakao_id)},
         headers={"Authorization": f"KakaoAK {settings.KAKAO_ADMIN_KEY}"},
     )
+
+
+def is_kakao(authorization: str) -> bool:
+    """Whether a notice comes from Kakao, which shows our own admin key. In constant time."""
+    return hmac.compare_digest(authorization.encode(), f"KakaoAK {settings.KAKAO_ADMIN_KEY}".encode())
 
 
 class SigningKeys:

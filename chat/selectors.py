@@ -64,6 +64,12 @@ def room_of(member: int, room_id: int) -> RoomFacts | None:
     return next((facts for facts in _facts(rows) if member in facts.members), None)
 
 
+def every_room_of(member: int) -> list[RoomFacts]:
+    """All the member ever was in, oldest first. One query."""
+    mine = RoomMember.objects.filter(member=member).values("room")
+    return sorted(_facts(RoomMember.objects.filter(room__in=mine)), key=lambda room: (room.opens_at, room.id))
+
+
 def rooms_with_history(member: int, *, limit: int = 50) -> list[RoomSummary]:
     """The member's rooms, newest first."""
     mine = RoomMember.objects.filter(member=member).order_by("-room__opens_at", "-room")[:limit]
@@ -98,6 +104,11 @@ def summaries(member: int, rooms: Sequence[RoomFacts]) -> list[RoomSummary]:
 def members_with_open_room(members: Iterable[int]) -> set[int]:
     rooms = RoomMember.objects.filter(member__in=list(members), room__closed_at=None)
     return set(rooms.values_list("member", flat=True))
+
+
+def open_rooms(member: int) -> list[int]:
+    """One at most, as long as a member has one round at a time. One query."""
+    return list(RoomMember.objects.filter(member=member, room__closed_at=None).values_list("room", flat=True))
 
 
 def open_room_of(one: int, other: int) -> int | None:

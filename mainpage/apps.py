@@ -5,4 +5,4 @@ class MainpageConfig(AppConfig):
     name = "mainpage"
 
     def ready(self) -> None:
-        from mainpage import rematch, rounds  # noqa: F401, PLC0415 - register what the outbox pays, once all is loaded
+        from mainpage import rematch, rounds, withdrawal  # noqa: F401, PLC0415 - register what the outbox pays

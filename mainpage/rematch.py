@@ -12,6 +12,7 @@ from django.db.models import Q, QuerySet
 
 import accounts.selectors
 import chat.services.blocks
+from accounts.events import Event
 from core.ledger import outbox
 from mainpage.models import Match, Round
 from mainpage.pairing import Person
@@ -42,6 +43,23 @@ def replace(round_: Round, broken: QuerySet[Match], *, gone: Collection[int] = (
     found = {member for pair in make_matches(round_, people) for member in pair}
     round_.entrants.filter(member__in=found).update(paired=True)
     return left & {person.id for person in people} <= found
+
+
+def drop_out(member: int) -> Round | None:
+    """The member takes no part tonight. The round, if somebody is left alone by it. Holds round and matches.
+
+    A match whose room is opening right now is held too: `rounds.open_room` comes before or after.
+    """
+    round_ = hold_tonight()
+    list(matches_of(member).select_for_update())
+    if round_ is None or replace(round_, matches_of(member).filter(round=round_), gone={member}):
+        return None
+    return round_
+
+
+@outbox.pays(Event.SUSPENDED)
+def suspended(payload: dict[str, Any]) -> None:
+    drop_out(payload["member"])
 
 
 @outbox.pays(chat.services.blocks.BLOCKED)

@@ -8,6 +8,7 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from django.db import close_old_connections, connections
 from django.utils import timezone
@@ -34,6 +35,7 @@ def jobs() -> list[Job]:
         # Asking costs two small queries; rooms open within a second of the time everybody's page counts down to.
         Job("advance rounds", 1.0, lambda: rounds.advance(timezone.now())),
         Job("drain the outbox", 1.0, outbox.drain, pause=outbox.WakeUps().wait),
+        Job("ask outside services", 1.0, partial(outbox.drain, outside=True), pause=outbox.WakeUps().wait),
         Job("forget old evidence", 3600.0, lambda: chat.services.reports.forget_evidence(timezone.now())),
     ]
 

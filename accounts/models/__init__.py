@@ -1,8 +1,10 @@
+from accounts.models.bar import Bar
 from accounts.models.catalogue import Department, Keyword, Mood
 from accounts.models.member import Member, Preference, Profile, ProfileKeyword
 from accounts.models.session import RefreshToken, Session
 
 __all__ = [
+    "Bar",
     "Department",
     "Keyword",
     "Member",

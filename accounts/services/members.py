@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from accounts import nicknames, selectors
 from accounts.models import Member, Preference, Profile, ProfileKeyword
-from core.errors import Invalid
+from core.errors import Invalid, NotSignedIn
 
 
 @dataclass(frozen=True)
@@ -96,8 +96,11 @@ def _write_profile(member: Member, form: ProfileForm) -> None:
 
 
 def _locked(member_id: int) -> Member:
-    """Steps of one member happen one after the other."""
-    return Member.objects.select_for_update().get(id=member_id)
+    """Steps of one member happen one after the other. Raises NotSignedIn for who has just withdrawn."""
+    member = Member.objects.select_for_update().filter(id=member_id, withdrawn_at=None).first()
+    if member is None:
+        raise NotSignedIn
+    return member
 
 
 def _settled(member: Member, now: datetime) -> Member:

@@ -16,7 +16,7 @@ from accounts import kakao, tokens
 from accounts.kakao import SignInExpired
 from accounts.models import Member
 from accounts.services import members, sessions
-from accounts.services.standing import lock, refuse_suspended
+from accounts.services.standing import lock, refuse_barred, refuse_suspended
 from accounts.tokens import InvalidToken, SignInState
 
 logger = logging.getLogger(__name__)
@@ -71,6 +71,7 @@ def complete(
         verifier=verifier if asked.challenge else None,
     )
     _use_up(asked)
+    refuse_barred(identity.kakao_id)
     found, is_new = Member.objects.get_or_create(kakao_id=identity.kakao_id, defaults={"language": language})
     with transaction.atomic():
         member = lock(found.id)

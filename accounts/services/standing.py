@@ -1,26 +1,34 @@
 """Whether a member may be here at all, and the steps that change it."""
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import transaction
 from django.utils import formats, timezone
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
-from accounts.models import Member
+from accounts.events import Event, announce
+from accounts.models import Bar, Member
 from core.errors import Forbidden
 from core.http.times import iso
 from core.ledger import audit
 
+# The suspension of who was removed; a year that every database and time zone can tell.
+FOREVER = datetime(3000, 1, 1, tzinfo=UTC)
+
 
 class Suspended(Forbidden):
-    """Carries `until`, the moment from which the member may sign in again."""
+    """Carries `until`, the moment from which the member may sign in again; None: they may not."""
 
     code = "suspended"
 
     def __init__(self, until: datetime) -> None:
+        if until >= FOREVER:
+            super().__init__(_("You can't use this service any more."), extra={"until": None})
+            return
         date = formats.date_format(until.astimezone(ZoneInfo(settings.SERVICE_TIME_ZONE)), "MONTH_DAY_FORMAT")
         super().__init__(_("Your account is paused until %(date)s.") % {"date": date}, extra={"until": iso(until)})
 
@@ -41,6 +49,7 @@ def suspend(member_id: int, until: datetime | None, *, by: str, reason: str) -> 
     member.suspended_until = until
     if until:
         member.revoked_at = timezone.now()  # with the lock held: no token is issued to this member meanwhile
+        announce(Event.SUSPENDED, member_id)
         audit.record(by, "suspend", subject=f"member {member_id}", reason=reason, details={"until": iso(until)})
     else:
         audit.record(by, "lift_suspension", subject=f"member {member_id}", reason=reason)
@@ -54,6 +63,36 @@ def lock(member_id: int) -> Member:
     dies with it, or refused.
     """
     return Member.objects.select_for_update().get(id=member_id)
+
+
+@transaction.atomic
+def remove(member_id: int, *, by: str, reason: str) -> None:
+    """Out for ever, at once; then erased as in a withdrawal, and not let in again."""
+    suspend(member_id, FOREVER, by=by, reason=reason)
+    audit.record(by, "remove", subject=f"member {member_id}", reason=reason)
+    announce(Event.MUST_LEAVE, member_id)
+
+
+def keep_barred(kakao_id: int, until: datetime | None) -> None:
+    """A suspension outlasts the member: withdrawing and signing in again must not end it.
+
+    In the transaction that erases them. Bars that are over go.
+    """
+    now = timezone.now()
+    Bar.objects.filter(until__lte=now).delete()
+    if until and until > now:
+        Bar.objects.update_or_create(digest=_digest(kakao_id), defaults={"until": until})
+
+
+def refuse_barred(kakao_id: int) -> None:
+    """Raises Suspended."""
+    bar = Bar.objects.filter(digest=_digest(kakao_id), until__gt=timezone.now()).first()
+    if bar is not None:
+        raise Suspended(bar.until)
+
+
+def _digest(kakao_id: int) -> str:
+    return salted_hmac("accounts.bar", str(kakao_id), algorithm="sha256").hexdigest()
 
 
 @transaction.atomic

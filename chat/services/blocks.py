@@ -34,6 +34,11 @@ def close_room_of(member: int, other: int) -> int | None:
     return room
 
 
+def forget(member: int) -> None:
+    """The member leaves the service: whom they blocked is nobody's business any more. Blocks by others stay theirs."""
+    Block.objects.filter(member=member).delete()
+
+
 @transaction.atomic
 def lift(block: Block, *, by: str) -> None:
     """Staff let the two meet again."""

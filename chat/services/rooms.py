@@ -2,12 +2,14 @@
 
 import logging
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 from pymongo.errors import PyMongoError
 
+from chat import selectors
 from chat.fanout import announce
 from chat.message_log import closing
 from chat.message_log.entry import Entry
@@ -51,6 +53,13 @@ def leave(room_id: int, member: int) -> Entry | None:
     """The member leaves: the room closes for both, at once if MongoDB answers, otherwise as soon as it does."""
     close_room(room_id, reason=Room.ClosedReason.LEFT, by=member)
     return end_log_at_once(room_id)
+
+
+def leave_all(member: int) -> None:
+    """The member leaves the service, in the caller's transaction: whatever room is open closes as if left."""
+    for room_id in selectors.open_rooms(member):
+        close_room(room_id, reason=Room.ClosedReason.LEFT, by=member)
+        transaction.on_commit(partial(end_log_at_once, room_id))
 
 
 def end_log_at_once(room_id: int) -> Entry | None:

@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 Handler = Callable[[dict[str, Any]], None]
 HANDLERS: dict[str, Handler] = {}
+# Kinds that ask an outside service, which may be slow: drained apart, so that no room waits for it.
+OUTSIDE: set[str] = set()
 # A handler that fails is tried again after 1, 2, 4 … seconds, at most this many.
 LONGEST_DELAY_S = 60
 # Rows of one transaction: their handlers' writes become visible together, so they are few and end soon.
@@ -33,11 +35,16 @@ BATCH_S = 1.0
 REDIS_ANSWERS_WITHIN_S = 0.5
 
 
-def pays(kind: str) -> Callable[[Handler], Handler]:
-    """Register the one handler of a kind; its module is imported by an app's `ready`."""
+def pays(kind: str, *, outside: bool = False) -> Callable[[Handler], Handler]:
+    """Register the one handler of a kind; its module is imported by an app's `ready`.
+
+    `outside`: it asks an outside service; see `drain`.
+    """
 
     def register(handler: Handler) -> Handler:
         HANDLERS[kind] = handler
+        if outside:
+            OUTSIDE.add(kind)
         return handler
 
     return register
@@ -65,11 +72,14 @@ def owing(kind: str, lanes: Iterable[str]) -> set[str]:
     return set(Outbox.objects.filter(kind=kind, lane__in=list(lanes)).values_list("lane", flat=True))
 
 
-def drain(*, limit: int = 1000) -> int:
-    """Pay what is due, oldest first; how many rows were tried. Safe in several processes at once."""
+def drain(*, limit: int = 1000, outside: bool = False) -> int:
+    """Pay what is due, oldest first; how many rows were tried. Safe in several processes at once.
+
+    Pays either what our own stores settle, or what asks an outside service.
+    """
     tried = 0
-    while tried < limit and _due().exists():
-        batch = _pay_batch(min(BATCH, limit - tried))
+    while tried < limit and _due(outside).exists():
+        batch = _pay_batch(min(BATCH, limit - tried), outside)
         if not batch:
             break  # others are at it
         tried += batch
@@ -79,10 +89,11 @@ def drain(*, limit: int = 1000) -> int:
 def drain_all(*, within_s: float) -> bool:
     """Drain until nothing is due, waiting for other processes' rows too; False if that took longer.
 
-    For commands that promise an effect when they return. What failed is due later, so it is not waited for.
+    For commands that promise an effect when they return. What failed is due later, so it is not waited for; neither
+    is an outside service.
     """
     deadline = time.monotonic() + within_s
-    while _due().exists():
+    while _due(outside=False).exists():
         if time.monotonic() > deadline:
             return False
         if not drain():
@@ -90,23 +101,24 @@ def drain_all(*, within_s: float) -> bool:
     return True
 
 
-def _due() -> QuerySet[Outbox]:
+def _due(outside: bool) -> QuerySet[Outbox]:
     """Rows to pay now: of a kind this version knows (two versions may run at once), first in their lane."""
+    kinds = OUTSIDE if outside else HANDLERS.keys() - OUTSIDE
     earlier = Outbox.objects.filter(lane=OuterRef("lane"), id__lt=OuterRef("id"))
     return (
-        Outbox.objects.filter(kind__in=HANDLERS, due_at__lte=timezone.now())
+        Outbox.objects.filter(kind__in=kinds, due_at__lte=timezone.now())
         .filter(~Exists(earlier))
         .order_by("due_at", "id")
     )
 
 
-def _pay_batch(size: int) -> int:
+def _pay_batch(size: int, outside: bool) -> int:
     """Claim, pay and delete rows in one transaction: whoever dies in between leaves them claimed by nobody.
 
     A row that fails takes only its own writes back. How many rows were tried.
     """
     with transaction.atomic():
-        rows = list(_due().select_for_update(skip_locked=True)[:size])
+        rows = list(_due(outside).select_for_update(skip_locked=True)[:size])
         paid: list[int] = []
         tried = 0
         deadline = time.monotonic() + BATCH_S

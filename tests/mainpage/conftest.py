@@ -10,8 +10,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.core.cache import cache
 from django.core.management import call_command
+from rest_framework.test import APIClient
 
-from accounts.models import Department, Keyword, Member, Mood, Preference, Profile, ProfileKeyword
+from accounts.models import Department, Keyword, Member, Mood, Preference, Profile, ProfileKeyword, Session
+from accounts.tokens import issue_access
 from chat.message_log import mongo
 from chat.models import Room
 from core.ledger import outbox
@@ -131,3 +133,14 @@ def night(catalogue: None, _message_log: None) -> Night:
 @pytest.fixture
 def steps_of() -> Callable[[list[Step]], list[str]]:
     return lambda steps: [f"{step.old} → {step.new}" for step in steps]
+
+
+@pytest.fixture
+def client_of() -> Callable[[Member], APIClient]:
+    def signed_in(member: Member) -> APIClient:
+        session = Session.objects.create(member=member, client="native")
+        client = APIClient()
+        client.credentials(HTTP_AUTHORIZATION=f"Bearer {issue_access(member.id, session.id)[0]}")
+        return client
+
+    return signed_in

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -11,8 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from accounts.models import Member, Preference, Session
-from accounts.tokens import issue_access
+from accounts.models import Member, Preference
 from chat.message_log import mongo
 from chat.services import rooms as room_services
 from dev.stack.redis import RedisServer
@@ -30,17 +29,6 @@ def page_of(member: Member, now: datetime) -> MainPage:
     bulletin.forget()
     loaded = Member.objects.select_related("profile", "preference").get(id=member.id)
     return main_page(loaded, now)
-
-
-@pytest.fixture
-def client_of() -> Callable[[Member], APIClient]:
-    def signed_in(member: Member) -> APIClient:
-        session = Session.objects.create(member=member, client="native")
-        client = APIClient()
-        client.credentials(HTTP_AUTHORIZATION=f"Bearer {issue_access(member.id, session.id)[0]}")
-        return client
-
-    return signed_in
 
 
 # --- phases
