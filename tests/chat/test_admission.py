@@ -1,14 +1,20 @@
 """Everybody at the door at once: the stores are asked a few times, and who must wait is told how long."""
 
 import asyncio
+import random
 import signal
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from heapq import heapify, heappop, heappush
 
 import MySQLdb
 import pytest
+from django.conf import settings
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from chat.gateway.admission import Admission
+from chat.gateway.clock import Clock
 from dev.stack.mariadb import MariaDB
 from dev.stack.served import Served
 from tests.chat.conftest import Pair, make_pairs, url_of
@@ -75,6 +81,28 @@ async def test_who_is_too_many_is_told_when_to_come(strict: Served):
     for place, delay in enumerate(delays):  # one more second for each who was told before, give or take a half
         assert 500 <= delay <= 1500 * (place + 1)
     assert max(delays) > 2 * min(delays)
+
+
+def test_a_storm_of_ten_thousand_is_spread_over_what_a_process_takes(monkeypatch: pytest.MonkeyPatch):
+    """Clients that come when they are told, on a clock of the test's own: about level, and all in within a minute."""
+    random.seed(1)
+    monkeypatch.setattr(Clock, "now", 0.0)
+    admission = Admission()
+    coming = [random.uniform(0, 0.5) for _ in range(10_000)]
+    heapify(coming)
+    knocks: Counter[int] = Counter()
+
+    while coming:
+        at = heappop(coming)
+        knocks[int(at)] += 1
+        monkeypatch.setattr(Clock, "now", at)
+        if delay_ms := admission.knock():
+            heappush(coming, at + delay_ms / 1000)
+
+    assert knocks[0] >= 10_000
+    assert max(knocks[second] for second in knocks if second > 0) < 1.5 * settings.HANDSHAKES_PER_SECOND
+    assert max(knocks) < 60
+    assert knocks.total() < 2.5 * 10_000
 
 
 async def test_an_overrun_process_refuses_before_the_handshake(strict: Served):

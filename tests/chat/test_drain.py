@@ -7,6 +7,7 @@ import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -216,6 +217,24 @@ async def test_each_is_told_a_time_of_its_own_at_the_pace(serve, green: Served, 
     red.served.stop()
 
 
+async def test_under_any_asgi_server_the_flag_drains_as_well(serve, green: Served, tmp_path: Path):
+    environ = {"COLOUR": "plain", "DRAIN_DIR": str(tmp_path)}
+    served = serve("drain", workers=1, worker_class="uvicorn_worker.UvicornWorker", environ=environ, **SERVING)
+    plain = Colour(served, tmp_path, "plain")
+    device = await Device.connected(url_of(plain.served))
+
+    plain.flag.touch()
+    await device.expect("reconnect")
+    code = await device.closed_with()
+    with pytest.raises(InvalidStatus) as refused:
+        await Device.connected(url_of(plain.served))
+
+    assert code == 1012
+    assert (refused.value.response.status_code, plain.ready().status_code) == (503, 503)
+    assert int(refused.value.response.headers["retry-after"]) >= 1
+    plain.served.stop()
+
+
 # --- SIGTERM
 @dataclass
 class Talker:
@@ -282,8 +301,6 @@ async def test_a_conversation_survives_the_end_of_its_process(
             Talker(pair.room, pair.tokens[0], [url_of(old.served), url_of(green)], "a"),
             Talker(pair.room, pair.tokens[1], [url_of(green)], "b"),
         ]
-    idle = requests.Session()
-    idle.get(f"{old.served.base_url}/version", timeout=10)
 
     enough = asyncio.Event()
     talking = [asyncio.create_task(talker.talk(enough)) for talker in talkers]
@@ -320,7 +337,6 @@ async def test_a_conversation_survives_the_end_of_its_process(
     assert log.count("Application shutdown complete.") == len(workers)
     assert not any(process_lives(worker) for worker in workers)
     assert old.statuses() == []
-    idle.close()
 
 
 def process_lives(pid: int) -> bool:
@@ -331,18 +347,34 @@ def process_lives(pid: int) -> bool:
     return True
 
 
-async def test_a_request_under_way_at_sigterm_is_answered(serve, green: Served, mariadb):
-    leaving = serve("drain", workers=1, **SERVING)
-    socket = await Device.connected(url_of(leaving))
+async def test_http_is_answered_while_the_sockets_leave_at_sigterm(serve, green: Served, tmp_path: Path, mariadb):
+    environ = {"COLOUR": "grey", "DRAIN_DIR": str(tmp_path), "RECONNECTS_PER_SECOND": "1"}
+    grey = Colour(serve("drain", workers=1, environ=environ, **SERVING), tmp_path, "grey")
+    sockets = [await Device.connected(url_of(grey.served)) for _ in range(3)]
     loop = asyncio.get_running_loop()
+    kept = HTTPConnection("127.0.0.1", grey.served.application.port, timeout=10)
+    before = version_over(kept)
 
     mariadb.send(signal.SIGSTOP)
-    asked = loop.run_in_executor(None, lambda: requests.get(f"{leaving.base_url}/healthz/ready", timeout=10))
-    await asyncio.sleep(0.2)  # no wait for an event: the request must have got as far as the database that hangs
-    stopping = loop.run_in_executor(None, leaving.application.stop)
-    await socket.expect("reconnect")
+    under_way = loop.run_in_executor(None, grey.ready)
+    await until(lambda: [each["inflight"] for each in grey.statuses()] == [1])
+    stopping = loop.run_in_executor(None, grey.served.application.stop)
+    told = [await socket.expect("reconnect") for socket in sockets]
+    idle_answers = version_over(kept)
     mariadb.send(signal.SIGCONT)
+    answer = await under_way
 
-    answer = await asked
-    assert (answer.status_code, answer.headers["connection"]) == (503, "close")
+    assert (before, idle_answers) == ((200, None), (200, "close"))
+    assert (answer.status_code, answer.headers["connection"], answer.json()["status"]) == (503, "close", "draining")
+    assert {frame["reason"] for frame in told} == {"restart"}
+    assert [await socket.closed_with() for socket in sockets] == [1012] * 3
     await stopping
+    kept.close()
+
+
+def version_over(connection: HTTPConnection) -> tuple[int, str | None]:
+    """On this very connection: the status, and what becomes of the connection."""
+    connection.request("GET", "/version")
+    answer = connection.getresponse()
+    answer.read()
+    return answer.status, answer.headers["connection"]
