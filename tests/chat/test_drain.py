@@ -372,6 +372,26 @@ async def test_http_is_answered_while_the_sockets_leave_at_sigterm(serve, green:
     kept.close()
 
 
+async def test_the_lifespan_ends_well_though_a_socket_and_a_request_hang(serve, green: Served, tmp_path: Path, mariadb):
+    environ = {"COLOUR": "black", "DRAIN_DIR": str(tmp_path)}
+    black = Colour(serve("drain", workers=1, environ=environ, **SERVING), tmp_path, "black")
+    _, deaf = await asyncio.open_connection("127.0.0.1", black.served.application.port)
+    deaf.write(
+        b"GET /ws/v1/ HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+
+    mariadb.send(signal.SIGSTOP)
+    hanging = asyncio.get_running_loop().run_in_executor(None, black.ready)
+    await until(lambda: [(each["sockets"], each["inflight"]) for each in black.statuses()] == [(1, 1)])
+    await asyncio.get_running_loop().run_in_executor(None, black.served.application.stop)
+    mariadb.send(signal.SIGCONT)
+
+    assert "Application shutdown complete." in (black.served.directory / "gunicorn.log").read_text()
+    assert (await hanging).status_code == 500
+    deaf.close()
+
+
 def version_over(connection: HTTPConnection) -> tuple[int, str | None]:
     """On this very connection: the status, and what becomes of the connection."""
     connection.request("GET", "/version")
