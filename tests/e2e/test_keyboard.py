@@ -52,16 +52,18 @@ async def test_a_talk_by_keyboard(window, pair) -> None:
     await phone.is_stored("글쇠로 쓴 말")
     await expect(phone.composer).to_be_focused()
     await tab_to(page, "대화방 메뉴", key="Shift+Tab", then="Enter")
+    await expect(page.get_by_role("menuitem", name="신고하기")).to_be_focused()
+    await page.keyboard.press("ArrowUp")
     await expect(page.get_by_role("menuitem", name="방 나가기")).to_be_focused()
     await page.keyboard.press("Escape")
     await expect(page.get_by_role("button", name="대화방 메뉴")).to_be_focused()
-    await page.keyboard.press("Enter")
-    await page.keyboard.press("Enter")
+    for key in ("Enter", "End", "Enter"):
+        await page.keyboard.press(key)
     await expect(page.get_by_role("button", name="더 있을게요")).to_be_focused()
     await page.keyboard.press("Escape")
     await expect(page.get_by_role("button", name="대화방 메뉴")).to_be_focused()
-    await page.keyboard.press("Enter")
-    await page.keyboard.press("Enter")
+    for key in ("Enter", "End", "Enter"):
+        await page.keyboard.press(key)
     await tab_to(page, "나가기", then="Enter")
 
     await expect(page.get_by_role("dialog")).to_have_count(0)

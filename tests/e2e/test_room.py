@@ -7,6 +7,7 @@ from collections.abc import Callable
 from playwright.async_api import WebSocketRoute, expect
 
 from tests.e2e.conftest import PHONE, Pair
+from tests.e2e.windows import Window
 
 EVIL = [
     '<img src=x onerror="document.title=1">',
@@ -170,6 +171,52 @@ async def test_leaving_is_asked_first_and_said_to_the_other_side(window, pair: P
     await expect(stays.composer).to_have_count(0)
     await stays.page.reload()
     await stays.shows(said)
+
+
+async def test_a_block_looks_to_the_other_side_like_leaving(window, pair: Pair, other_pair: Pair) -> None:
+    seen = []
+    for each, item, button in ((pair, "차단하기", "차단하기"), (other_pair, "방 나가기", "나가기")):
+        goes, stays = await window(each.members[0], **PHONE), await window(each.members[1], **PHONE)
+        await stays.enter_room(each.room)
+        await goes.enter_room(each.room)
+        await goes.has_said("안녕하세요")
+        await stays.reads("안녕하세요")
+        await goes.click("대화방 메뉴")
+        await goes.click(item, role="menuitem")
+        await goes.page.get_by_role("dialog").get_by_role("button", name=button).click()
+        await expect(goes.page).to_have_url(re.compile(r"#/$"))
+        await stays.shows(f"{each.members[0].nickname}님이 방을 나갔어요.")
+        live = await words(stays, goes=each.members[0].nickname)
+        await stays.page.reload()
+        await stays.shows(f"{each.members[0].nickname}님이 방을 나갔어요.")
+        seen.append((live, await words(stays, goes=each.members[0].nickname)))
+
+    assert seen[0] == seen[1]
+
+
+async def words(window: Window, *, goes: str) -> str:
+    """What the room says, whoever it was that went and at whatever time."""
+    text = await window.page.locator(".room").inner_text()
+    return re.sub(r"\d+", "0", text.replace(goes, "○○").replace(f"\n{goes[0]}\n", "\n○\n"))
+
+
+async def test_leaving_the_service_ends_here_and_the_other_side_reads_on(window, pair: Pair) -> None:
+    goes, stays = await window(pair.members[0], **PHONE), await window(pair.members[1], **PHONE)
+    await stays.enter_room(pair.room)
+    await goes.enter_room(pair.room)
+    await goes.has_said("마지막 말이에요")
+    await stays.reads("마지막 말이에요")
+
+    await goes.open("#/settings")
+    await goes.click("담소 탈퇴하기")
+    await goes.page.get_by_label("되돌릴 수 없다는 걸 알고 있어요").check()
+    await goes.click("탈퇴하기")
+
+    await expect(goes.page.get_by_role("button", name="카카오 로그인")).to_be_visible()
+    await stays.shows(f"{pair.members[0].nickname}님이 방을 나갔어요.")
+    await stays.page.reload()
+    await expect(stays.page.get_by_role("heading", name="알 수 없음", level=1)).to_be_visible()
+    await stays.reads("마지막 말이에요")
 
 
 async def test_signing_out_leaves_nothing_of_a_member_here(window, pair: Pair) -> None:

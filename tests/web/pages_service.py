@@ -43,7 +43,7 @@ class PagesService(ScriptedService):
         if path not in self.rest and f"{method} {path}" in self.says:
             return self.says[f"{method} {path}"]
         answer = await super().answer(method, path, query)
-        return answer | self.member_says if path == "/members/me" else answer
+        return answer | self.member_says if (method, path) == ("GET", "/members/me") else answer
 
 
 def seoul(time: str) -> datetime:

@@ -48,7 +48,13 @@ CATALOGUE = {
         {"id": "cafes", "name": "카페", "emoji": "☕", "starters": ["아껴 둔 카페 있어요?"]},
     ],
     "moods": [{"id": "comfortable", "name": "편안한"}],
-    "report_reasons": [],
+    "report_reasons": [
+        {"id": "insult", "name": "욕설이나 비하"},
+        {"id": "sexual", "name": "성적인 말"},
+        {"id": "spam", "name": "광고나 판매"},
+        {"id": "impersonation", "name": "다른 사람인 척함"},
+        {"id": "other", "name": "그 밖의 일"},
+    ],
     "limits": {
         "nickname": {"min": 1, "max": 5, "pattern": "^[가-힣]{1,5}$"},
         "birth_year": {"min": 1990, "max": 2010},
@@ -112,6 +118,7 @@ class ScriptedService:
         self.fates: deque[Callable[[Socket, protocol.MessageSend], Awaitable[None]]] = deque()
         self.turned_away_with: tuple[int, str] | None = None
         self.rest: dict[str, Problem] = {}
+        self.asked: list[tuple[str, Any]] = []  # ("POST /reports", body) of everything that came with one
         self.history_waits = asyncio.Event()
         self.history_waits.set()
 
@@ -277,6 +284,21 @@ class ScriptedService:
                 before, limit = int(query["before"][0]), int(query["limit"][0])
                 page = self._history()[max(0, before - 1 - limit) : before - 1]
                 return {"results": page[::-1], "next": None}
+            case "POST", "/reports":
+                if self.asked[-1][1]["close_room"]:
+                    await self.close_room("left", by=self.member)
+                return {"id": 1, "room": ROOM}
+            case "POST", "/blocks":
+                await self.close_room("left", by=self.member)
+                return {
+                    "member": PARTNER,
+                    "nickname": PARTNER_FACE["nickname"],
+                    "created_at": moment(datetime.now(UTC)),
+                }
+            case "GET", "/blocks":
+                return {"results": [], "next": None}
+            case "DELETE", "/members/me":
+                return None
             case "POST", "/rooms/7/leave":
                 await self.close_room("left", by=self.member)
                 return None
@@ -320,8 +342,12 @@ class ScriptedService:
             await _file(scope["path"], send)
 
     async def _api(self, scope: Scope, receive: Receive, send: Send) -> None:
-        while (await receive()).get("more_body"):
-            pass
+        sent = b""
+        while (event := await receive()).get("more_body"):
+            sent += event["body"]
+        sent += event.get("body", b"")
+        if sent:
+            self.asked.append((f"{scope['method']} {scope['path'].removeprefix('/api/v1')}", json.loads(sent)))
         path, query = scope["path"].removeprefix("/api/v1"), parse_qs(scope["query_string"].decode())
         try:
             status, answer = 200, await self.answer(scope["method"], path, query)

@@ -49,6 +49,7 @@ SESSIONS = [
         "current": False,
     },
 ]
+BLOCKS = [{"member": 33, "nickname": "솜사탕", "created_at": "2026-11-21T03:00:00.000Z"}]
 TALK = [
     "안녕하세요!",
     "고양이 좋아하신다면서요",
@@ -245,8 +246,22 @@ async def notices(stage: Stage) -> None:
 
 async def settings(stage: Stage) -> None:
     stage.service.says["GET /auth/sessions"] = {"results": SESSIONS, "next": None}
+    stage.service.says["GET /blocks"] = {"results": BLOCKS, "next": None}
     await stage.open("#/settings")
     await expect(stage.page.locator(".now")).to_be_visible()
+    await expect(stage.page.locator(".num")).to_have_text("1")
+
+
+async def settings_blocked(stage: Stage) -> None:
+    await settings(stage)
+    await stage.page.locator(".item .num").click()
+    await expect(stage.page.get_by_role("dialog")).to_be_visible()
+
+
+async def settings_withdraw(stage: Stage) -> None:
+    await settings(stage)
+    await stage.page.locator(".item.red").click()
+    await expect(stage.page.get_by_role("dialog")).to_be_visible()
 
 
 # --- the room
@@ -332,13 +347,24 @@ async def room_older_failed(stage: Stage) -> None:
 async def room_menu(stage: Stage) -> None:
     await stage.talk()
     await stage.page.locator(".room-head [aria-haspopup=menu]").click()
-    await expect(stage.page.get_by_role("menuitem")).to_be_visible()
+    await expect(stage.page.get_by_role("menuitem").last).to_be_visible()
 
 
-async def room_leave(stage: Stage) -> None:
-    await room_menu(stage)
-    await stage.page.get_by_role("menuitem").click()
-    await expect(stage.page.get_by_role("dialog")).to_be_visible()
+def room_asks(symbol: str) -> Callable[[Stage], Awaitable[None]]:
+    """The dialog behind an item of the menu, which has another name in each language and one symbol."""
+
+    async def asks(stage: Stage) -> None:
+        await room_menu(stage)
+        await stage.page.get_by_role("menuitem").filter(has=stage.page.locator(f"[href='#icon-{symbol}']")).click()
+        await expect(stage.page.get_by_role("dialog")).to_be_visible()
+
+    return asks
+
+
+async def room_report_without_a_reason(stage: Stage) -> None:
+    await room_asks("flag")(stage)
+    await stage.page.locator("dialog .danger").click()
+    await expect(stage.page.locator("dialog .err span")).to_be_visible()
 
 
 STATES: dict[str, Callable[[Stage], Awaitable[None]]] = {
@@ -368,6 +394,8 @@ STATES: dict[str, Callable[[Stage], Awaitable[None]]] = {
     "main-closed": main_closed,
     "notices": notices,
     "settings": settings,
+    "settings-blocked": settings_blocked,
+    "settings-withdraw": settings_withdraw,
     "room-empty": room_empty,
     "room-lively": room_lively,
     "room-unsent": room_unsent,
@@ -384,5 +412,8 @@ STATES: dict[str, Callable[[Stage], Awaitable[None]]] = {
     "room-jump": room_jump,
     "room-older-failed": room_older_failed,
     "room-menu": room_menu,
-    "room-leave": room_leave,
+    "room-leave": room_asks("leave"),
+    "room-block": room_asks("ban"),
+    "room-report": room_asks("flag"),
+    "room-report-without-a-reason": room_report_without_a_reason,
 }

@@ -201,6 +201,26 @@ export const TEXTS = {
   "settings.sign-out": ["이 기기에서 로그아웃", "Sign out on this device"],
   "settings.sign-out-everywhere": ["모든 기기에서 로그아웃", "Sign out everywhere"],
 
+  // ── settings: my data
+  "data.title": ["내 정보", "My data"],
+  "data.blocked": ["차단한 사람", "People I blocked"],
+  "data.blocked-nobody": ["아직 아무도 차단하지 않았어요.", "You have not blocked anybody."],
+  "data.blocked-for-ever": ["서로 다시 만나지 않아요. 잘못 차단했다면 운영진에게 알려 주세요.", "You will not meet again. If it was a mistake, tell our staff."],
+  "data.blocked-on": ["{day}에 차단", "Blocked on {day}"],
+  "data.download": ["내 정보 모두 내려받기", "Download everything about me"],
+  "data.download-what": ["JSON 파일 하나", "One JSON file"],
+  "data.downloaded": ["내려받았어요.", "Downloaded."],
+  "data.failed": ["지금은 할 수 없었어요. 잠시 뒤에 다시 해 주세요.", "That did not work just now. Please try again in a moment."],
+  "data.withdraw": ["담소 탈퇴하기", "Leave Damso"],
+  "data.withdraw-ask": ["담소를 떠날까요?", "Leave Damso for good?"],
+  "data.withdraw-erased": ["소개와 취향, 기기 정보가 지금 지워져요.", "Your profile, preferences and devices are erased now."],
+  "data.withdraw-room": ["열린 방이 닫혀요. 상대는 이름 없이 대화만 다시 볼 수 있어요.", "Your open room closes. The other one keeps reading, without your name."],
+  "data.withdraw-kakao": ["카카오 계정과의 연결이 끊겨요.", "The link to your Kakao account is cut."],
+  "data.withdraw-understood": ["되돌릴 수 없다는 걸 알고 있어요", "I know this cannot be undone"],
+  "data.withdraw-download": ["먼저 내 정보 내려받기", "Download my data first"],
+  "data.withdraw-stay": ["더 있을게요", "Stay"],
+  "data.withdraw-now": ["탈퇴하기", "Leave"],
+
   // ── small pages
   "small.not-found": ["이 주소에는\n아무도 살지 않아요", "Nobody lives\nat this address"],
   "small.not-found-what": ["링크가 오래됐거나, 방이 사라졌을 수 있어요.", "The link may be old, or the room has gone."],

@@ -90,9 +90,14 @@ export class Auth {
     await this.#end("/auth/logout-all");
   }
 
-  async #end(path) {
+  /** Leaves the service for good. Throws ApiError `round_in_progress` while tonight's partner would be left alone. */
+  async withdraw() {
+    await this.#end("/members/me", "DELETE");
+  }
+
+  async #end(path, method = "POST") {
     try {
-      await this.#http.request("POST", path, { body: {}, token: await this.token(), cookies: true });
+      await this.#http.request(method, path, { body: {}, token: await this.token(), cookies: true });
     } catch (error) {
       const alreadyOut = error instanceof ApiError && error.status === 401;
       if (!alreadyOut) throw error;         // the cookie is still there: saying "signed out" would be a lie

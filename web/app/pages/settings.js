@@ -5,6 +5,7 @@ import { el, icon } from "../dom.js";
 import { aboutLine, face } from "../person.js";
 import { language, t } from "../strings.js";
 import { clockTime, monthDay } from "../time.js";
+import { blockedItem, downloadItem, withdrawItem } from "./my-data.js";
 
 const PHONES = /iPhone|Android|iPad/;
 
@@ -13,7 +14,7 @@ export function settingsPage(app) {
   const element = el("main", { id: "main", class: "page", tabindex: "-1" },
     el("header", { class: "page-head" },
       el("a", { class: "icon-btn", href: "#/", "aria-label": t("back-to-main") }, icon("back")), el("h1", {}, t("settings.title"))),
-    profileGroup(app), nightsGroup(app), languageGroup(app), devicesGroup(app));
+    profileGroup(app), nightsGroup(app), languageGroup(app), devicesGroup(app), dataGroup(app));
   return { element, title: t("settings.title"), onPaper: true };
 }
 
@@ -95,6 +96,11 @@ function devicesGroup({ client, announce }) {
 
   load().catch(() => {});
   return group({}, t("settings.devices"), list, failed);
+}
+
+/** What is held about me: whom I blocked, all of it as a file, and leaving for good. */
+function dataGroup(app) {
+  return group({}, t("data.title"), card(blockedItem(app), downloadItem(app), withdrawItem(app)));
 }
 
 function thisDevice({ device }) {

@@ -23,10 +23,17 @@ export class Head {
   #clock;
   #pill = el("span", { class: "left-pill" });
 
-  constructor({ t, onBack, onLeave }) {
+  constructor({ t, onBack, onReport, onBlock, onLeave }) {
     this.#t = t;
     this.#clock = icon("clock", { small: true, label: t("talk.time-left") });
-    this.menu = new Menu({ label: t("talk.menu"), items: [{ label: t("talk.leave"), symbol: "leave", danger: true, choose: onLeave }] });
+    this.menu = new Menu({
+      label: t("talk.menu"),
+      items: [
+        { label: t("safety.report"), symbol: "flag", choose: onReport },
+        { label: t("safety.block"), symbol: "ban", choose: onBlock },
+        { label: t("talk.leave"), symbol: "leave", danger: true, choose: onLeave },
+      ],
+    });
     const back = el("a", { class: "icon-btn back", href: "#/", "aria-label": t("talk.back"), on: { click: (event) => { event.preventDefault(); onBack(); } } }, icon("back"));
     this.element = el("header", { class: "room-head" }, back, this.#face, el("div", { class: "grow" }, this.#name, this.#presence), this.#pill, this.menu.button);
   }
@@ -41,8 +48,8 @@ export class Head {
     this.#drawFace(partner.nickname, online);
     this.#presence.className = online ? "here" : "";
     this.#presence.textContent = this.#presenceText({ room, partner, closed });
-    this.menu.button.hidden = closed || room.state === null;
-    if (closed) this.menu.close();
+    this.menu.button.hidden = room.state === null;
+    this.menu.showDanger(!closed);
     this.#drawTime(room, now);
   }
 

@@ -7,11 +7,21 @@ export class Menu {
   element;
   #items;
 
-  /** `items`: {label, symbol, danger, choose()}. */
+  /** `items`: {label, symbol, danger, choose()}. What is dangerous stands apart. */
   constructor({ label, items }) {
     this.button = el("button", { class: "icon-btn", type: "button", "aria-label": label, "aria-haspopup": "menu", "aria-expanded": "false", on: { click: () => this.#toggle() } }, icon("more"));
     this.#items = items.map((item) => this.#item(item));
-    this.element = el("div", { class: "menu", role: "menu", "aria-label": label, hidden: true, on: { keydown: (event) => this.#key(event), focusout: (event) => this.#left(event) } }, this.#items);
+    this.element = el("div", { class: "menu", role: "menu", "aria-label": label, hidden: true, on: { keydown: (event) => this.#key(event), focusout: (event) => this.#left(event) } },
+      this.#items.map((item, n) => [n && items[n].danger ? el("hr", { role: "separator" }) : null, item]));
+  }
+
+  /** The dangerous ones are there only while they make sense. */
+  showDanger(shown) {
+    for (const element of this.element.querySelectorAll("hr, .red")) element.hidden = !shown;
+  }
+
+  get #shown() {
+    return this.#items.filter((item) => !item.hidden);
   }
 
   close() {
@@ -39,9 +49,10 @@ export class Menu {
   }
 
   #key(event) {
-    const at = this.#items.indexOf(document.activeElement);
-    const next = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: this.#items.length - 1 }[event.key];
-    if (next !== undefined) this.#items.at(next % this.#items.length).focus();
+    const items = this.#shown;
+    const at = items.indexOf(document.activeElement);
+    const next = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: items.length - 1 }[event.key];
+    if (next !== undefined) items.at(next % items.length).focus();
     else if (event.key === "Escape") this.#escape();
     else return;
     event.preventDefault();

@@ -12,6 +12,7 @@ import { Keyboard } from "./keyboard.js";
 import { Log } from "./log.js";
 import { ReadMarks } from "./read-marks.js";
 import { nextLookMs, rowsOf } from "./rows.js";
+import { blockPartner, reportPartner } from "./safety.js";
 import { Strip } from "./strip.js";
 
 const LONGEST_TIMER_MS = 60 * 60 * 1000;
@@ -60,7 +61,7 @@ class RoomView {
     this.#announce = announce;
     this.#catalogue = new Catalogue(client);
     this.#draft = draftOf(room.id);
-    this.#head = new Head({ t, onBack, onLeave: () => this.#leaveRoom() });
+    this.#head = new Head({ t, onBack, onReport: () => this.#guard(reportPartner), onBlock: () => this.#guard(blockPartner), onLeave: () => this.#leaveRoom() });
     this.#strip = new Strip({ t, onButton: (name) => this.#useStrip(name) });
     this.#log = new Log({ t, parts: this.#logParts() });
     this.#composer = new Composer({ t, draft: this.#draft, onSend: (text) => this.#say(text), onTyping: () => room.typing() });
@@ -284,6 +285,20 @@ class RoomView {
     else location.reload();
   }
 
+  /** `step` is a dialog of safety.js: back to the main page when the room has closed by it. */
+  async #guard(step) {
+    try {
+      const closes = await step({ client: this.#client, room: this.#room, nickname: this.#partner.nickname, t: this.#t });
+      if (closes) this.#onBack();
+    } catch {
+      await this.#sayFailed("safety.failed", "safety.close");
+    }
+  }
+
+  async #sayFailed(heading, button) {
+    await ask({ heading: this.#t(heading), actions: [{ label: this.#t(button), value: "", safe: true }] });
+  }
+
   async #leaveRoom() {
     const minutes = Math.max(1, Math.floor((this.#room.closesAt - this.#client.now()) / 60_000));
     const left = minutes < 60 ? this.#t("talk.leave-minutes", { minutes }) : this.#t("talk.leave-hours", { hours: Math.floor(minutes / 60) });
@@ -296,7 +311,7 @@ class RoomView {
     try {
       await this.#room.leave();
     } catch {
-      await ask({ heading: this.#t("talk.leave-failed"), actions: [{ label: this.#t("talk.stay"), value: "", safe: true }] });
+      await this.#sayFailed("talk.leave-failed", "talk.stay");
       return;
     }
     this.#onBack();
