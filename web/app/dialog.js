@@ -26,7 +26,8 @@ export function ask({ heading, body = null, actions }) {
   return new Promise((resolve) => {
     dialog.addEventListener("close", () => {
       dialog.remove();
-      if (opener?.isConnected) opener.focus();
+      // The browser has done so already, unless it could not; whoever is quick may be elsewhere by now.
+      if (opener?.isConnected && document.activeElement === document.body) opener.focus();
       resolve(dialog.returnValue);
     });
   });
