@@ -73,14 +73,13 @@ async def test_a_storm_asks_mysql_a_few_times_not_once_per_socket(served_storm: 
 
 
 async def test_who_is_too_many_is_told_when_to_come(strict: Served):
-    answers = [await knock(url_of(strict)) for _ in range(12)]
+    answers = await asyncio.gather(*(knock(url_of(strict)) for _ in range(12)))
     delays = [delay for code, delay in answers if code == 4003]
 
-    assert [code for code, _ in answers[:2]] == [101, 101]
+    assert [code for code, _ in answers].count(101) >= 2
     assert len(delays) >= 8
-    for place, delay in enumerate(delays):  # one more second for each who was told before, give or take a half
-        assert 500 <= delay <= 1500 * (place + 1)
-    assert max(delays) > 2 * min(delays)
+    assert min(delays) >= 500  # one more second for each who was told before, give or take a half
+    assert 2 * min(delays) < max(delays) <= 1500 * len(delays)
 
 
 def test_a_storm_of_ten_thousand_is_spread_over_what_a_process_takes(monkeypatch: pytest.MonkeyPatch):
@@ -106,12 +105,13 @@ def test_a_storm_of_ten_thousand_is_spread_over_what_a_process_takes(monkeypatch
 
 
 async def test_an_overrun_process_refuses_before_the_handshake(strict: Served):
+    answers: set[tuple[int, int]] = set()
     async with asyncio.timeout(30):
-        while (answer := await knock(url_of(strict)))[0] in (101, 4003):
-            pass
+        while 503 not in {code for code, _ in answers}:
+            answers |= set(await asyncio.gather(*(knock(url_of(strict)) for _ in range(20))))
 
-    assert answer[0] == 503
-    assert answer[1] >= 1
+    assert {code for code, _ in answers} <= {101, 4003, 503}
+    assert all(seconds >= 30 for code, seconds in answers if code == 503)
 
 
 async def test_who_obeys_the_delay_comes_in_beside_slow_stores_too(
