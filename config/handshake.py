@@ -5,31 +5,34 @@ This leans on uvicorn's internals: its version is pinned, and the handshake and 
 
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
 from chat.gateway import process
 from chat.gateway.connection import Connection, accept_response
 from chat.protocol import PATH, SUBPROTOCOL, CloseCode
 from config.origins import is_allowed
+from config.patience import PatientHttp
+
+KEY_LENGTH = 24  # 16 bytes in base64 (RFC 6455, 4.1)
 
 
-class HttpOrSocket(HttpToolsProtocol):
+class HttpOrSocket(PatientHttp):
     def _should_upgrade_to_ws(self) -> bool:
         return True
 
     def handle_websocket_upgrade(self) -> None:
         headers = dict(self.scope["headers"])
         key = headers.get(b"sec-websocket-key", b"")
-        if self.url.partition(b"?")[0] != PATH.encode():
-            self._refuse(404, b"There is no socket here.")
-        elif not key or headers.get(b"sec-websocket-version") != b"13":
-            self._refuse(400, b"Only WebSocket version 13 is spoken here.")
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.hang_up()
+        elif self.url.partition(b"?")[0] != PATH.encode():
+            self.refuse(404, b"There is no socket here.")
+        elif self.scope["method"] != "GET" or len(key) != KEY_LENGTH or headers.get(b"sec-websocket-version") != b"13":
+            self.refuse(400, b"Only WebSocket version 13 is spoken here.")
         elif not is_allowed(headers.get(b"origin")):
-            self._refuse(403, b"This origin is not allowed.")
+            self.refuse(403, b"This origin is not allowed.")
         elif (chat := process.current()) is None:
-            self._refuse(503, b"This process does not serve.")
+            self.refuse(503, b"This process does not serve.")
         elif chat.takes_nobody:
-            self._refuse(503, b"Not here, not now.", retry_after_s=chat.admission.retry_after_s())
+            self.refuse(503, b"Not here, not now.", retry_after_s=chat.admission.retry_after_s())
         else:
             offered = [each.strip() for each in headers.get(b"sec-websocket-protocol", b"").split(b",")]
             chosen = SUBPROTOCOL.encode() if SUBPROTOCOL.encode() in offered else None
@@ -45,14 +48,7 @@ class HttpOrSocket(HttpToolsProtocol):
         connection = Connection(self.transport, chat, forget=connections.discard)
         connections.add(connection)
         self.transport.set_protocol(connection)
+        self._answer_is_taken()
         # The parser and this object hold each other: without this every connect leaves garbage for the collector.
         del self.parser, self.transport
         return connection
-
-    def _refuse(self, status: int, why: bytes, *, retry_after_s: int | None = None) -> None:
-        retry = b"" if retry_after_s is None else b"retry-after: %d\r\n" % retry_after_s
-        self.transport.write(
-            b"HTTP/1.1 %d Refused\r\ncontent-type: text/plain\r\ncontent-length: %d\r\n%sconnection: close\r\n\r\n%s"
-            % (status, len(why), retry, why)
-        )
-        self.transport.close()

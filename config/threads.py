@@ -1,5 +1,6 @@
 """HTTP beside sockets: a bounded pool of lasting threads, and what is answered without it."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
@@ -14,10 +15,14 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 RETRY_AFTER_S = 2
 MAX_BODY = 64 * 1024  # bytes; the largest body the API takes is a thirtieth of it
+BODY_WITHIN_S = 10
 
 
 class Threads:
-    """A WSGI application on `threads` lasting threads; with more than `queue` requests waiting, 503 at once."""
+    """A WSGI application on `threads` lasting threads; with more than `queue` requests waiting, 503 at once.
+
+    A thread is taken when the body is here: a slow one keeps none waiting.
+    """
 
     def __init__(self, application: Any, threads: int, *, queue: int) -> None:
         self._application: Any = WSGIMiddleware(application, workers=threads)
@@ -40,11 +45,44 @@ class Threads:
         if int(headers.get(b"content-length", b"0")) > MAX_BODY:
             await refuse(send, 413, "too_large", f"A body has {MAX_BODY} bytes at most.")
             return
+        if not scope["query_string"].isascii():
+            await refuse(send, 400, "invalid", "What is not ASCII must be percent-encoded.")
+            return
+        try:
+            async with asyncio.timeout(BODY_WITHIN_S):
+                body = await whole_body(receive)
+        except TimeoutError:
+            await refuse(send, 408, "too_slow", "The body of this request took too long.")
+            return
+        if body is None:
+            return
         self._inside += 1
         try:
-            await self._application(scope, receive, send)
+            await self._application(scope, given(body, receive), send)
         finally:
             self._inside -= 1
+
+
+async def whole_body(receive: Any) -> bytes | None:
+    """None: the client has gone."""
+    body = b""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        body += message.get("body", b"")
+        if not message.get("more_body", False):
+            return body
+
+
+def given(body: bytes, receive: Any) -> Any:
+    """A `receive` that starts with the whole body."""
+    messages = [{"type": "http.request", "body": body}]
+
+    async def next_message() -> Any:
+        return messages.pop() if messages else await receive()
+
+    return next_message
 
 
 class OnTheLoop:

@@ -1,11 +1,21 @@
-"""What is refused before a thread is spent on it."""
+"""What is refused before a thread is spent on it, and what is given up because it takes too long."""
 
+import asyncio
 import socket
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
+from typing import Any
 
 import pytest
 import requests
+import uvicorn
 
+from config.patience import PatientHttp
+from dev.stack.ports import free_port
 from dev.stack.served import Served
+from tests.chat.wire import upgrade
+
+HEAD = b"Host: 127.0.0.1\r\n"
 
 
 @pytest.fixture
@@ -35,3 +45,142 @@ def test_live_and_version_answer_on_the_loop(served: Served):
     assert set(requests.get(f"{served.base_url}/version", timeout=20).json()) == {
         *("version", "revision", "environment", "colour")
     }
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        pytest.param(b"GET / HTTP/1.1\r\nX: " + b"x" * 400_000, id="one header"),
+        pytest.param(b"GET / HTTP/1.1\r\n" + b"X: x\r\n" * 80_000, id="many headers"),
+        pytest.param(b"GET /" + b"x" * 400_000, id="the path"),
+    ],
+)
+def test_a_head_without_an_end_is_refused(address: tuple[str, int], head: bytes):
+    with socket.create_connection(address, timeout=20) as raw:
+        raw.sendall(head[:300_000])
+
+        assert raw.recv(100).startswith((b"HTTP/1.1 431 ", b"HTTP/1.1 400 "))
+
+
+def test_requests_that_do_not_wait_for_answers_are_bounded(address: tuple[str, int]):
+    with socket.create_connection(address, timeout=20) as raw:
+        raw.sendall(b"GET /healthz/ready HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 1000)
+
+        assert b"HTTP/1.1 400 " in everything(raw)
+
+
+def test_a_query_that_is_not_ascii_is_refused(address: tuple[str, int]):
+    with socket.create_connection(address, timeout=20) as raw:
+        raw.sendall(b"GET /api/v1/catalogue?x=\xff HTTP/1.1\r\n" + HEAD + b"\r\n")
+
+        assert raw.recv(100).startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize(
+    ("request_line", "changes", "status"),
+    [
+        (b"GET /ws/v2/ ", {}, 404),
+        (b"POST /ws/v1/ ", {}, 400),
+        (b"GET /ws/v1/ ", {"sec_websocket_key": None}, 400),
+        (b"GET /ws/v1/ ", {"sec_websocket_key": "short"}, 400),
+        (b"GET /ws/v1/ ", {"sec_websocket_version": "8"}, 400),
+        (b"GET /ws/v1/ ", {"origin": "https://evil.example"}, 403),
+        (b"GET /ws/v1/ ", {"origin": "null"}, 403),
+        (b"GET /ws/v1/?token=x ", {}, 101),
+    ],
+)
+def test_a_handshake_is_looked_at(
+    address: tuple[str, int], request_line: bytes, changes: dict[str, str | None], status: int
+):
+    with socket.create_connection(address, timeout=20) as raw:
+        raw.sendall(upgrade("/ws/v1/", host="127.0.0.1", **changes).replace(b"GET /ws/v1/ ", request_line))
+
+        assert raw.recv(100).startswith(b"HTTP/1.1 %d " % status)
+
+
+def test_an_upgrade_that_does_not_wait_for_an_answer_gets_none(served: Served, address: tuple[str, int]):
+    with socket.create_connection(address, timeout=20) as raw:
+        raw.sendall(b"GET /healthz/ready HTTP/1.1\r\n" + HEAD + b"\r\n" + upgrade("/ws/v1/", host="127.0.0.1"))
+
+        assert b" 101 " not in everything(raw)
+    assert "ERROR" not in served.application.log.read_text()
+
+
+def test_slow_bodies_keep_no_thread(served: Served, address: tuple[str, int]):
+    head = b"POST /api/v1/auth/kakao HTTP/1.1\r\nContent-Length: 100\r\n" + HEAD + b"\r\n{"
+    with ExitStack() as slow:
+        for _ in range(60):
+            slow.enter_context(socket.create_connection(address, timeout=20)).sendall(head)
+
+        assert requests.get(f"{served.base_url}/api/v1/catalogue", timeout=20).status_code == 200
+
+
+class Impatient(PatientHttp):
+    head_within_s = 0.2
+    taken_within_s = 0.2
+
+
+class LargeAnswer:
+    def __init__(self) -> None:
+        self.is_over = asyncio.Event()
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for _ in range(100):
+            await send({"type": "http.response.body", "body": b"x" * 1_000_000, "more_body": True})
+        await send({"type": "http.response.body"})
+        self.is_over.set()
+
+
+@pytest.fixture
+def large_answer() -> LargeAnswer:
+    return LargeAnswer()
+
+
+@pytest.fixture
+async def impatient(large_answer: LargeAnswer) -> AsyncIterator[int]:
+    """The port of a server that waits a fifth of a second where ours waits for many."""
+    config = uvicorn.Config(large_answer, port=free_port(), http=Impatient, ws="none", lifespan="off", log_config=None)
+    server = uvicorn.Server(config)
+    sockets = [config.bind_socket()]
+    serving = asyncio.create_task(server._serve(sockets))  # `serve` would take the signals of this process
+    yield config.port
+    server.should_exit = True
+    await serving
+
+
+@pytest.mark.parametrize(
+    "sent", [pytest.param(b"", id="nothing"), pytest.param(b"GET / HTTP/1.1\r\nHost: x\r\nX", id="half a head")]
+)
+async def test_who_does_not_finish_a_head_is_given_up(impatient: int, sent: bytes):
+    reader, writer = await asyncio.open_connection("127.0.0.1", impatient)
+    writer.write(sent)
+
+    async with asyncio.timeout(20):
+        assert (await reader.read()).startswith(b"HTTP/1.1 408 ")
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_an_answer_that_is_not_taken_keeps_nobody_waiting(impatient: int, large_answer: LargeAnswer):
+    _reader, writer = await asyncio.open_connection("127.0.0.1", impatient, limit=1024)
+
+    writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+
+    async with asyncio.timeout(20):
+        await large_answer.is_over.wait()
+    writer.close()
+    await writer.wait_closed()
+
+
+def everything(raw: socket.socket) -> bytes:
+    """What comes until the other side ends the connection."""
+    got = b""
+    while True:
+        try:
+            more = raw.recv(65_536)
+        except ConnectionResetError:
+            return got
+        if not more:
+            return got
+        got += more
