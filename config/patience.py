@@ -7,7 +7,7 @@ answer that nobody reads while a thread writes it. nginx in front has bounds of 
 import asyncio
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 MAX_HEAD = 32 * 1024  # bytes; nginx lets no more through
 MAX_PIPELINED = 16  # requests of one connection that wait for the one before them
@@ -20,6 +20,7 @@ class PatientHttp(HttpToolsProtocol):
     _head: asyncio.TimerHandle | None = None  # while one is awaited
     _head_bytes = 0
     _stuck: asyncio.TimerHandle | None = None
+    _answering: RequestResponseCycle | None = None  # uvicorn itself knows the newest request only
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -42,6 +43,10 @@ class PatientHttp(HttpToolsProtocol):
             raise OverflowError("too many pipelined requests")  # uvicorn answers 400
         super().on_headers_complete()
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._answering = cycle
+        super()._start_asgi_task(cycle, app)
+
     def pause_writing(self) -> None:
         super().pause_writing()
         self._stuck = self.loop.call_later(self.taken_within_s, self.transport.abort)
@@ -53,6 +58,9 @@ class PatientHttp(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_is_over()
         self._answer_is_taken()
+        if self._answering is not None:
+            self._answering.disconnected = True
+            self._answering.message_event.set()
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:

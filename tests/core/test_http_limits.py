@@ -62,11 +62,12 @@ def test_a_head_without_an_end_is_refused(address: tuple[str, int], head: bytes)
         assert raw.recv(100).startswith((b"HTTP/1.1 431 ", b"HTTP/1.1 400 "))
 
 
-def test_requests_that_do_not_wait_for_answers_are_bounded(address: tuple[str, int]):
+def test_requests_that_do_not_wait_for_answers_are_bounded(served: Served, address: tuple[str, int]):
     with socket.create_connection(address, timeout=20) as raw:
         raw.sendall(b"GET /healthz/ready HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 1000)
 
         assert b"HTTP/1.1 400 " in everything(raw)
+    assert "ERROR" not in served.application.log.read_text()
 
 
 def test_a_query_that_is_not_ascii_is_refused(address: tuple[str, int]):
