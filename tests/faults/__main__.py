@@ -40,7 +40,7 @@ def main() -> int:
             broken += bool(result.told)
             print(result, flush=True)
             if result.told or asked.keep:
-                print(f"  history: {result.write()}", flush=True)
+                print(result.how_to_replay(), flush=True)
     finally:
         cluster.stop()
     return 1 if broken else 0

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from dev.stack.process import StackError
 from tests.chat.conftest import Pair
 from tests.faults import history as noted
 from tests.faults.checker import Told, check
@@ -24,6 +25,8 @@ REST_AT_ONCE = 64
 @dataclass
 class Result:
     seed: int
+    seconds: float
+    pairs: int
     told: list[Told]
     history: History
     entries: int
@@ -38,6 +41,11 @@ class Result:
         path = Path(tempfile.gettempdir()) / f"damso-storm-{self.seed}.jsonl"
         self.history.write(path)
         return path
+
+    def how_to_replay(self) -> str:
+        """Writes the history, and says where it is and how the same faults come again."""
+        replay = f"python -m tests.faults --seed {self.seed} --seconds {self.seconds:g} --pairs {self.pairs}"
+        return f"  history: {self.write()}\n  again: {replay}"
 
 
 async def storm(cluster: Cluster, pairs: list[Pair], *, seed: int, seconds: float) -> Result:
@@ -59,7 +67,17 @@ async def storm(cluster: Cluster, pairs: list[Pair], *, seed: int, seconds: floa
         for task in running:
             task.cancel()
     logs = await asyncio.to_thread(cluster.logs, [pair.room for pair in pairs])
-    return Result(seed, check(history, logs), history, sum(map(len, logs.values())))
+    told = check(history, logs) + await asyncio.to_thread(_verify_rooms, cluster, list(logs))
+    return Result(seed, seconds, len(pairs), told, history, sum(map(len, logs.values())))
+
+
+def _verify_rooms(cluster: Cluster, rooms: list[int]) -> list[Told]:
+    """The operators' command must come to the same conclusion."""
+    try:
+        cluster.served[0].manage("verify_rooms", *map(str, rooms))
+    except StackError as error:
+        return [Told("verify_rooms finds nothing", str(error))]
+    return []
 
 
 def _devices_of(pair: Pair, member: int, rng: random.Random, history: History, cluster: Cluster) -> list[Talker]:
