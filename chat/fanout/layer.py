@@ -21,6 +21,7 @@ from typing import Any
 import msgspec
 import redis.asyncio as aioredis
 from channels.layers import BaseChannelLayer
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from chat.fanout.lasting import lasting
@@ -32,7 +33,7 @@ QUEUE = (
 )
 AGAIN_S = 0.5  # between tries while Redis is away
 SETTLES_S = 1.0  # after a join the others' answers may still be under way: until then everybody is told
-ALIVE_S = 15  # how often an idle subscription is checked
+ALIVE_S = 5  # a subscription silent for so long is asked for a sign of life, and has as long again to give it
 
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder().decode
@@ -201,9 +202,7 @@ class RoomLayer(BaseChannelLayer):
     async def _listen(self) -> None:
         """For ever; after every loss of the subscription everybody joins again."""
         while True:
-            client = aioredis.Redis.from_url(
-                self.url, socket_timeout=None, socket_connect_timeout=2, health_check_interval=ALIVE_S, protocol=2
-            )
+            client = aioredis.Redis.from_url(self.url, socket_timeout=None, socket_connect_timeout=2, protocol=2)
             try:
                 async with client, client.pubsub() as pubsub:
                     await pubsub.subscribe(common_channel(self.prefix), self._channel_of(self.process))
@@ -214,10 +213,12 @@ class RoomLayer(BaseChannelLayer):
                 await asyncio.sleep(AGAIN_S)
 
     async def _read(self, pubsub: Any) -> None:
-        confirmed = 0
+        confirmed, is_asked = 0, False
         while True:
-            # The time limit lets a silent connection be checked (health_check_interval) and its loss be noticed.
             message = await pubsub.get_message(timeout=ALIVE_S)
+            if message is None and is_asked:  # a network that swallows everything breaks no connection
+                raise RedisConnectionError("the subscription gives no sign of life")
+            is_asked = message is None
             if message is None:
                 await pubsub.ping()
             elif message["type"] == "subscribe":

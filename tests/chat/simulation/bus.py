@@ -47,6 +47,12 @@ class Redis:
         await asyncio.sleep(self.world.between(0.1, self.world.rng.choice([1, 10])))
         self.up = True
 
+    def lose_a_subscription(self) -> None:
+        if self.subscriptions:
+            lost = self.world.rng.choice(self.subscriptions)
+            self.world.say(f"REDIS: the subscription of {getattr(lost.owner, 'label', 'nobody')} is swallowed")
+            lost.is_lost = True
+
     async def trip(self) -> None:
         """The way there and back, if Redis is there."""
         await asyncio.sleep(self.world.between(0.0002, 0.001))
@@ -117,6 +123,7 @@ class PubSub:
         self.owner = OWNER.get()
         self.channels: set[str] = set()
         self.is_broken = False
+        self.is_lost = False  # the network swallows everything and breaks nothing
 
     async def __aenter__(self) -> "PubSub":
         self._redis.subscriptions.append(self)
@@ -137,6 +144,7 @@ class PubSub:
 
     async def ping(self) -> None:
         await self._redis.trip()
+        self.put({"type": "pong", "data": b""})
 
     async def get_message(self, *, timeout: float | None) -> Told | None:  # noqa: ASYNC109 - redis-py's own name
         try:
@@ -153,6 +161,8 @@ class PubSub:
         return message
 
     def put(self, message: Told) -> None:
+        if self.is_lost:
+            return
         earliest = self._inbox[-1][0] if self._inbox else 0.0
         world = self._redis.world
         due = asyncio.get_running_loop().time() + world.between(0.0002, 0.5 if world.happens(0.02) else 0.003)

@@ -158,6 +158,7 @@ class World:
             (weather.drain_every, self._drain_a_process),
             (weather.fail_over_every, lambda: spawn(self.store.fail_over())),
             (weather.redis_every, lambda: spawn(self.redis.restart()) if self.redis.up else None),
+            (weather.redis_every, self.redis.lose_a_subscription),
             (weather.cut_every, self._cut_a_socket),
         ]
         return [self._again_and_again(every, fault) for every, fault in faults if every is not None]
