@@ -2,7 +2,8 @@
 
 `with ChaosProxy(target_port) as proxy:` and connect to `proxy.port`. What it does wrong is said from any thread and
 holds from then on: `latency_s`, `stall` (bytes wait, nothing is lost), `down` (connections break, new ones are refused
-after accept), `reset` (connections break, new ones are fine).
+after accept). Others harm the connections there are, and new ones are fine: `reset` (they break), `blackhole` (whatever
+is sent over them is lost, and nobody is told).
 
 Three tricks wait for the next request or answer that contains certain bytes, and play once: `swallow` (the sender
 loses its connection; the server gets the request only with `deliver`, as from a network that kept a packet for too
@@ -14,6 +15,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from enum import Enum
 from typing import Any, Self, TypeVar
 
 from dev.stack.ports import free_port
@@ -27,6 +29,14 @@ T = TypeVar("T")
 SWALLOW, LOSE_ANSWER, DROP = "swallow", "lose the answer", "drop"
 
 
+class Fate(Enum):
+    """What becomes of a chunk."""
+
+    PASS = "it goes on"
+    VANISH = "nobody gets it"
+    BREAK = "nobody gets it, and its connection breaks"
+
+
 class Link:
     """One connection through the proxy: the program's side and the server's."""
 
@@ -35,6 +45,7 @@ class Link:
         self.server = server
         self.keeps_server = False  # its client is gone, but the server's side waits for what was swallowed
         self.loses_answer = False
+        self.is_lost = False  # passes nothing on, and says so to nobody
 
     def abort(self) -> None:
         self.client.transport.abort()
@@ -92,6 +103,10 @@ class ChaosProxy:
         """Every connection breaks; new ones work."""
         self._tell(self._abort_all)
 
+    def blackhole(self) -> None:
+        """As a router that forgot them: what is sent over the present connections never arrives, either way."""
+        self._tell(self._lose_links)
+
     def swallow(self, request_with: bytes) -> None:
         self._prepare(SWALLOW, request_with)
 
@@ -145,6 +160,10 @@ class ChaosProxy:
         for link in tuple(self._links):
             link.abort()
 
+    def _lose_links(self) -> None:
+        for link in self._links:
+            link.is_lost = True
+
     def _heal(self) -> None:
         self._latency_s, self._is_down, self._trick = 0.0, False, None
         self._flows.set()
@@ -186,32 +205,31 @@ class ChaosProxy:
                 if self._latency_s:
                     await asyncio.sleep(self._latency_s)
                 await self._flows.wait()
-                if not self._passes(chunk, link, is_request=target is link.server):
+                fate = self._fate_of(chunk, link, is_request=target is link.server)
+                if fate is Fate.BREAK:
                     break
-                if not self._is_dropped(chunk, is_request=target is link.server):
+                if fate is Fate.PASS:
                     target.write(chunk)
                     await target.drain()
         link.abort()
 
-    def _passes(self, chunk: bytes, link: Link, *, is_request: bool) -> bool:
-        """False: the connection ends here, for its client at least."""
+    def _fate_of(self, chunk: bytes, link: Link, *, is_request: bool) -> Fate:
+        if link.is_lost:
+            return Fate.VANISH
         if is_request and self._plays(SWALLOW, chunk):
             self._swallowed.append((link, chunk))
             link.keeps_server = True
             self._played.set()
-            return False
+            return Fate.BREAK
         if is_request and self._plays(LOSE_ANSWER, chunk):
             link.loses_answer = True
         elif not is_request and link.loses_answer:
             self._played.set()
-            return False
-        return True
-
-    def _is_dropped(self, chunk: bytes, *, is_request: bool) -> bool:
-        if is_request or not self._plays(DROP, chunk):
-            return False
-        self._played.set()
-        return True
+            return Fate.BREAK
+        elif not is_request and self._plays(DROP, chunk):
+            self._played.set()
+            return Fate.VANISH
+        return Fate.PASS
 
     def _plays(self, trick: str, chunk: bytes) -> bool:
         """Whether this chunk is what the trick waits for; it is played once."""

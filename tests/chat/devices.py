@@ -60,6 +60,10 @@ class Device:
     async def close(self) -> None:
         await self._socket.close()
 
+    @property
+    def local_port(self) -> int:
+        return int(self._socket.local_address[1])
+
     def cut(self) -> None:
         """The connection breaks without a word."""
         self._socket.transport.abort()

@@ -81,7 +81,8 @@ def healed(process: Process) -> Iterator[Process]:
     process.redis.heal()
     process.mongo.heal()
     if not process.served.application.running:
-        process.served.application.start()
+        process.served.application.spawn()
+    process.served.application.wait_until_ready()
 
 
 @pytest.fixture(scope="package")

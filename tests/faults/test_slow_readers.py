@@ -1,0 +1,111 @@
+"""A device that stops reading costs a bounded queue and nobody else anything; then it catches up, or is let go."""
+
+import asyncio
+import socket
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from tests.chat.conftest import Pair
+from tests.chat.devices import Device
+from tests.faults.conftest import Process
+
+SENDERS, EACH = 8, 55  # 1.4 MB: more than the buffers on the way and the queue of 256 frames hold
+TEXT = "가" * 1000
+SMALL_BUFFER = 4096  # the kernel would else take megabytes for a device that reads nothing
+STUCK_WITHIN_S = 45  # thirty, and the looks in between
+PINGS = 300
+SERVERS_MEMORY = 40 << 20  # bytes it may grow by: what was sent lies in the memory of recent acks, too
+
+
+async def test_a_slow_reader_is_told_what_it_missed_and_catches_up(near, far, pair, device):
+    slow, other = await slow_reader(near, pair.tokens[1]), await device(far, pair.tokens[1])
+    await flood(pair, device, near, far)
+    assert [frame["seq"] for frame in await other.created(SENDERS * EACH)] == list(range(1, SENDERS * EACH + 1))
+
+    seqs, resynced = [], 0
+    while len(seqs) < SENDERS * EACH:
+        frame = await slow.next()
+        if frame["type"] == "resync":
+            resynced += 1
+            assert frame["from_seq"] == len(seqs) + 1
+            await slow.say({"type": "sync", "room": pair.room, "after": len(seqs)})
+        elif frame["type"] == "message.created":
+            seqs.append(frame["seq"])
+
+    assert seqs == list(range(1, SENDERS * EACH + 1))
+    assert resynced == 1
+    await slow.close()
+
+
+async def test_who_asks_and_never_reads_is_closed_as_too_slow(near, far, pair, device):
+    greedy = await slow_reader(near, pair.tokens[1])
+    await flood(pair, device, near, far)
+    for number in range(PINGS):
+        await greedy.say({"type": "ping", "n": number})
+
+    assert await greedy.closed_with() == 4002
+
+
+async def test_who_takes_nothing_for_thirty_seconds_is_let_go_and_nobody_else_notices(near, far, pair, device):
+    stuck, other = await slow_reader(near, pair.tokens[1]), await device(far, pair.tokens[1])
+    began = memory_of(near)
+    await flood(pair, device, near, far)
+    assert is_served(near, stuck)
+    await other.created(SENDERS * EACH)
+
+    async with asyncio.timeout(STUCK_WITHIN_S):
+        sent, a = 0, await device(near, pair.tokens[0])
+        while is_served(near, stuck):
+            await a.sent(pair.room, "go on")
+            sent += 1
+            assert [frame["text"] for frame in await other.created(1)] == ["go on"]
+            await asyncio.sleep(1)
+
+    assert sent > 10
+    assert memory_of(near) - began < SERVERS_MEMORY
+    stuck.cut()
+
+
+async def slow_reader(process: Process, token: str) -> Device:
+    """It reads only when it is told to, and the kernel reads little ahead of it."""
+    url = urlsplit(process.url)
+    small = socket.socket()
+    small.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER)
+    small.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(small, (url.hostname, url.port))
+    device = await Device.connected(process.url, sock=small, max_queue=1)
+    device.ready = await device.identify(token)
+    return device
+
+
+async def flood(pair: Pair, device: Any, *processes: Process) -> None:
+    """Every sender sends what a device may send at once, and hears it acknowledged."""
+
+    async def talk(name: int) -> None:
+        sender = await device(processes[name % len(processes)], pair.tokens[0])
+        for number in range(EACH):
+            await sender.send(pair.room, TEXT, client_id=f"f{name}-{number}")
+        for _ in range(EACH):
+            await sender.expect_any("message.ack")
+        await sender.close()
+
+    await asyncio.gather(*(talk(name) for name in range(SENDERS)))
+
+
+def is_served(process: Process, device: Device) -> bool:
+    """Whether the server still holds this device's connection: the kernel alone may keep its last bytes for long."""
+    server_port, client_port = urlsplit(process.url).port, device.local_port
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        here, there = (int(address.rpartition(":")[2], 16) for address in fields[1:3])
+        if (here, there) == (server_port, client_port):
+            return fields[9] != "0"  # its inode: 0 when no process has it any more
+    return False
+
+
+def memory_of(process: Process) -> int:
+    """Resident, in bytes."""
+    (worker,) = process.served.application.workers()
+    (line,) = [line for line in Path(f"/proc/{worker}/status").read_text().splitlines() if line.startswith("VmRSS")]
+    return int(line.split()[1]) * 1024
