@@ -48,8 +48,9 @@ class AsgiSocket:
         self.aborted.set()
 
     def _overflowing(self) -> None:
+        """The close is sent when the peer reads again; one that never does is aborted as stuck."""
+        self.outgoing.end()
         self.close(CloseCode.TOO_SLOW)
-        self.abort()
 
     async def read(self, receive: Receive) -> None:
         while True:

@@ -177,9 +177,8 @@ class Connection(asyncio.Protocol):
         self.outgoing.resume()
 
     def _overflowing(self) -> None:
-        """It asks and does not read the answers."""
+        """It asks and does not read the answers. Why it ends it learns if it reads again before the deadline."""
         self.close(CloseCode.TOO_SLOW)
-        self.transport.abort()
 
     # --- the end
     def close(self, code: int = 1000, reason: str = "") -> None:
