@@ -23,6 +23,7 @@ from tests.faults.history import History
 
 ANSWERS_WITHIN_S = 20  # a write may take 8 s, settling it 10 s
 PONG_WITHIN_S = 3
+RECKLESS_AT_ONCE = 10  # unanswered messages of a device that does not wait
 REST_WITHIN_S = 25
 AWAY = (OSError, TimeoutError, WebSocketException)
 
@@ -222,7 +223,7 @@ class Talker:
     # --- writing
     async def _write(self) -> None:
         while True:
-            if self._writes_new and not self.has_seen_end and (not self.habits.careful or not self._unanswered):
+            if self._writes_new and not self.has_seen_end and len(self._unanswered) < self._at_once:
                 self._unanswered.append(f"{self.label}-{next(self._numbers)}")
             await asyncio.sleep(self._rng.expovariate(1 / self.habits.pace_s) if self._writes_new else 0.1)
             if self._unanswered:
@@ -237,9 +238,13 @@ class Talker:
         if self.cursor and self._rng.random() < self.habits.syncs:
             self._ask_again(max(0, self.cursor - self._rng.choice([0, 1, 20])))
 
+    @property
+    def _at_once(self) -> int:
+        return 1 if self.habits.careful else RECKLESS_AT_ONCE
+
     def _any_unanswered(self) -> str:
-        """The newest as a rule: a reckless device does not wait. Once many wait, the oldest."""
-        if len(self._unanswered) > 10 or self._rng.random() < 0.2 or not self._writes_new:
+        """The newest as a rule: a reckless device does not wait."""
+        if self._rng.random() < 0.2 or not self._writes_new:
             return self._unanswered[0]
         return self._unanswered[-1]
 

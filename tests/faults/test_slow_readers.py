@@ -2,9 +2,12 @@
 
 import asyncio
 import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+import pytest
 
 from tests.chat.conftest import Pair
 from tests.chat.devices import Device
@@ -18,10 +21,30 @@ PINGS = 300
 SERVERS_MEMORY = 40 << 20  # bytes it may grow by: what was sent lies in the memory of recent acks, too
 
 
-async def test_a_slow_reader_is_told_what_it_missed_and_catches_up(near, far, pair, device):
+@pytest.fixture
+async def slow_reader() -> AsyncIterator[Callable[..., Awaitable[Device]]]:
+    """`await slow_reader(process, token)`: it reads only when it is told to, and the kernel reads little ahead."""
+    devices: list[Device] = []
+
+    async def connect(process: Process, token: str) -> Device:
+        url = urlsplit(process.url)
+        small = socket.socket()
+        small.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER)
+        small.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(small, (url.hostname, url.port))
+        devices.append(await Device.connected(process.url, sock=small, max_queue=1))
+        await devices[-1].identify(token)
+        return devices[-1]
+
+    yield connect
+    for device in devices:
+        device.cut()
+        await device.closed_with()
+
+
+async def test_a_slow_reader_is_told_what_it_missed_and_catches_up(near, far, pair, device, slow_reader):
     slow, other = await slow_reader(near, pair.tokens[1]), await device(far, pair.tokens[1])
-    await flood(pair, device, near, far)
-    assert [frame["seq"] for frame in await other.created(SENDERS * EACH)] == list(range(1, SENDERS * EACH + 1))
+    heard, _ = await asyncio.gather(other.created(SENDERS * EACH), flood(pair, device, near, far))
 
     seqs, resynced = [], 0
     while len(seqs) < SENDERS * EACH:
@@ -33,12 +56,11 @@ async def test_a_slow_reader_is_told_what_it_missed_and_catches_up(near, far, pa
         elif frame["type"] == "message.created":
             seqs.append(frame["seq"])
 
-    assert seqs == list(range(1, SENDERS * EACH + 1))
+    assert [frame["seq"] for frame in heard] == seqs == list(range(1, SENDERS * EACH + 1))
     assert resynced == 1
-    await slow.close()
 
 
-async def test_who_asks_and_never_reads_is_closed_as_too_slow(near, far, pair, device):
+async def test_who_asks_and_never_reads_is_closed_as_too_slow(near, far, pair, device, slow_reader):
     greedy = await slow_reader(near, pair.tokens[1])
     await flood(pair, device, near, far)
     for number in range(PINGS):
@@ -47,12 +69,13 @@ async def test_who_asks_and_never_reads_is_closed_as_too_slow(near, far, pair, d
     assert await greedy.closed_with() == 4002
 
 
-async def test_who_takes_nothing_for_thirty_seconds_is_let_go_and_nobody_else_notices(near, far, pair, device):
+async def test_who_takes_nothing_for_thirty_seconds_is_let_go_and_nobody_else_notices(
+    near, far, pair, device, slow_reader
+):
     stuck, other = await slow_reader(near, pair.tokens[1]), await device(far, pair.tokens[1])
     began = memory_of(near)
-    await flood(pair, device, near, far)
+    await asyncio.gather(other.created(SENDERS * EACH), flood(pair, device, near, far))
     assert is_served(near, stuck)
-    await other.created(SENDERS * EACH)
 
     async with asyncio.timeout(STUCK_WITHIN_S):
         sent, a = 0, await device(near, pair.tokens[0])
@@ -64,19 +87,6 @@ async def test_who_takes_nothing_for_thirty_seconds_is_let_go_and_nobody_else_no
 
     assert sent > 10
     assert memory_of(near) - began < SERVERS_MEMORY
-    stuck.cut()
-
-
-async def slow_reader(process: Process, token: str) -> Device:
-    """It reads only when it is told to, and the kernel reads little ahead of it."""
-    url = urlsplit(process.url)
-    small = socket.socket()
-    small.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_BUFFER)
-    small.setblocking(False)
-    await asyncio.get_running_loop().sock_connect(small, (url.hostname, url.port))
-    device = await Device.connected(process.url, sock=small, max_queue=1)
-    device.ready = await device.identify(token)
-    return device
 
 
 async def flood(pair: Pair, device: Any, *processes: Process) -> None:
