@@ -268,6 +268,7 @@ class MessageLog:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + SETTLE_WITHIN_S
         while loop.time() < deadline:
+            known = room.last
             try:
                 found = await self._reader.evidence(room.id, pending.sender, pending.client_id, since=room.last)
             except LogUnreadable:
@@ -287,6 +288,8 @@ class MessageLog:
             elif verdict is Verdict.ENDED:
                 self._refuse(pending, "room_closed")
             else:
+                if room.last == known:  # MongoDB errs, or its reads lag: the log does not show why it was not stored
+                    await asyncio.sleep(SETTLE_AGAIN_S)
                 self._write_next(room, pending)
             return
         self._give_up(room)

@@ -108,6 +108,8 @@ def _check_device(device: str, happenings: Sequence[Happening], logs: dict[int, 
             tail, cursor, rewinds = max(log, default=0), each["after"], []
         elif each.what == SYNC:
             rewinds.append(each["after"])
+        elif each.what == ACKED and each["seq"] - 1 in rewinds:
+            rewinds.append(each["seq"])  # the ack of something sent again may have taken the place of its message
         elif each.what == SEEN:
             if each["seq"] != cursor + 1 and each["seq"] - 1 in rewinds:
                 rewinds = rewinds[rewinds.index(each["seq"] - 1) + 1 :]

@@ -77,6 +77,16 @@ def test_who_asks_again_sees_again() -> None:
     assert run.promises() == set()
 
 
+def test_an_ack_may_take_the_place_of_what_is_asked_for_again() -> None:
+    run = Run()
+    run.note("a0", noted.SYNC, after=0)
+    run.note("a0", noted.ACKED, sender=A, client_id="x1", seq=1)
+    for entry in run.log[1:]:
+        run.see("a0", entry)
+
+    assert run.promises() == set()
+
+
 def a_lost_message(run: Run) -> None:
     run.note("a0", noted.ACKED, sender=A, client_id="x9", seq=9)
 

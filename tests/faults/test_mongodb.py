@@ -14,6 +14,7 @@ from tests.faults.nemesis import WRITE_CONCERN_ERROR
 
 MESSAGES = 60
 HARM_AT = 20
+REFUSING_S = 2
 
 
 @pytest.fixture(scope="module")
@@ -78,3 +79,21 @@ async def test_writes_that_err_are_settled_by_the_log(how: dict, cluster: Cluste
     assert [frame["text"] for frame in await b.created(5)] == ["before", "0", "1", "2", "after"]
     assert await b.silent()
     assert await a.silent()
+
+
+async def test_a_mongodb_that_refuses_every_write_is_asked_with_patience(cluster: Cluster, talking):
+    pair, a, b = talking
+    before = tries(cluster)
+
+    with cluster.mongo.failing("insert", errorCode=10107):
+        await a.send(pair.room, "at last", client_id="patient")
+        await asyncio.sleep(REFUSING_S)
+    ack = await a.expect("message.ack")
+
+    assert ack["seq"] == 1
+    assert (await b.expect("message.created"))["text"] == "at last"
+    assert 2 <= tries(cluster) - before <= REFUSING_S * 10 + 5
+
+
+def tries(cluster: Cluster) -> int:
+    return cluster.applications[0].log.read_text().count("asking the log")
