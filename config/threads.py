@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
@@ -14,6 +15,7 @@ from config.health import version
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 RETRY_AFTER_S = 2
+RETRY = [(b"retry-after", str(RETRY_AFTER_S).encode())]
 MAX_BODY = 64 * 1024  # bytes; the largest body the API takes is a thirtieth of it
 BODY_WITHIN_S = 10
 
@@ -35,8 +37,7 @@ class Threads:
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         if self._inside >= self._room:
             detail = "Too many requests are waiting. Try again in a moment."
-            retry = [(b"retry-after", str(RETRY_AFTER_S).encode())]
-            await refuse(send, 503, "unavailable", detail, headers=retry)
+            await refuse(send, 503, "unavailable", detail, headers=RETRY)
             return
         headers = dict(scope["headers"])
         if b"transfer-encoding" in headers:
@@ -59,6 +60,9 @@ class Threads:
         self._inside += 1
         try:
             await self._application(scope, given(body, receive), send)
+        except asyncio.CancelledError:  # the process ends, and this request took longer than that may
+            with suppress(RuntimeError):  # its answer had begun
+                await refuse(send, 503, "unavailable", "This server ends now. Try again.", headers=RETRY)
         finally:
             self._inside -= 1
 

@@ -1,14 +1,14 @@
 """A TCP proxy on 127.0.0.1 between a program and its server, that can be told to misbehave.
 
 `with ChaosProxy(target_port) as proxy:` and connect to `proxy.port`. What it does wrong is said from any thread and
-holds from then on: `latency_s`, `stall` (bytes wait, nothing is lost), `down` (connections break, new ones are refused
+holds from then on: `latency`, `stall` (bytes wait, nothing is lost), `down` (connections break, new ones are refused
 after accept). Others harm the connections there are, and new ones are fine: `reset` (they break), `blackhole` (whatever
 is sent over them is lost, and nobody is told).
 
-Three tricks wait for the next request or answer that contains certain bytes, and play once: `swallow` (the sender
+Some tricks wait for the next request or answer that contains certain bytes, and play once: `swallow` (the sender
 loses its connection; the server gets the request only with `deliver`, as from a network that kept a packet for too
 long), `lose_answer` (the server does it, the sender loses its connection before it hears of it), `drop` (an answer, or
-what was published, is silently left out).
+what was published, is silently left out), `stall_at` (this request and all that follows wait).
 """
 
 import asyncio
@@ -28,7 +28,7 @@ DONE_WITHIN_S = 10
 T = TypeVar("T")
 
 
-SWALLOW, LOSE_ANSWER, DROP = "swallow", "lose the answer", "drop"
+SWALLOW, LOSE_ANSWER, DROP, STALL = "swallow", "lose the answer", "drop", "stall"
 
 
 class Fate(Enum):
@@ -125,6 +125,9 @@ class ChaosProxy:
     def drop(self, answer_with: bytes) -> None:
         self._prepare(DROP, answer_with)
 
+    def stall_at(self, request_with: bytes) -> None:
+        self._prepare(STALL, request_with)
+
     def wait_until_played(self) -> None:
         """Returns when the trick was played. Raises TimeoutError when nothing came to play it on."""
         if not self._played.wait(DONE_WITHIN_S):
@@ -213,6 +216,9 @@ class ChaosProxy:
             while chunk := await source.read(CHUNK):
                 if self._latency_s:
                     await asyncio.sleep(self._latency_s)
+                if target is link.server and self._plays(STALL, chunk):
+                    self._flows.clear()
+                    self._played.set()
                 await self._flows.wait()
                 fate = self._fate_of(chunk, link, is_request=target is link.server)
                 if fate is Fate.BREAK:

@@ -17,7 +17,8 @@ from tests.chat.conftest import Pair, make_pairs, url_of
 from tests.chat.devices import Device, Frame
 from tests.faults.cluster import Cluster
 
-PAIRS = 30
+PAIRS = 40
+INSERT = b"insert\x00\x09\x00\x00\x00messages"  # the beginning of the command, in BSON
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from tests.faults.conftest import eventually_answered
+from tests.faults.conftest import INSERT, eventually_answered, posted
 
 
 async def test_a_process_killed_between_storing_and_telling_the_others_loses_nothing(near, far, pair, device):
@@ -52,3 +52,19 @@ async def test_sigterm_tells_every_socket_to_come_back_and_when(near, pair, devi
     assert frame["after_ms"] >= 0
     assert code == 1012
     assert [ack["seq"] for ack in acks] == [1, 2, 3]
+
+
+async def test_a_rest_send_that_hangs_when_its_process_ends_is_told_to_come_again(near, far, pair):
+    """Nobody knows yet whether it is stored: 503, and the same client_id settles it elsewhere."""
+    body = {"client_id": "hangs", "text": "once"}
+    near.mongo.stall_at(INSERT)
+    hanging = asyncio.create_task(asyncio.to_thread(posted, near, pair.tokens[0], pair.room, body))
+    await asyncio.to_thread(near.mongo.wait_until_played)
+
+    await asyncio.to_thread(near.served.application.stop)
+    near.mongo.heal()
+    answer = await hanging
+    again = await asyncio.to_thread(posted, far, pair.tokens[0], pair.room, body)
+
+    assert (answer.status_code, answer.json()["code"], "Retry-After" in answer.headers) == (503, "unavailable", True)
+    assert (again.status_code, again.json()["seq"]) == (201, 1)

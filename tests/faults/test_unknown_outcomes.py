@@ -2,9 +2,7 @@
 
 import asyncio
 
-from tests.faults.conftest import eventually_answered, log_of, sent_stubbornly
-
-INSERT = b"insert\x00\x09\x00\x00\x00messages"  # the beginning of the command, in BSON
+from tests.faults.conftest import INSERT, eventually_answered, log_of, sent_stubbornly
 
 
 async def test_an_answer_that_is_lost_changes_nothing(near, far, pair, device):
