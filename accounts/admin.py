@@ -1,4 +1,4 @@
-"""What staff see of members, and the lists they edit. They suspend a member here, lift that, or remove them."""
+"""What staff see of members, and the lists they edit. They warn, suspend or remove a member here."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
+from accounts.catalogue import REPORT_REASONS
 from accounts.models import Department, Keyword, Member, Mood, Preference, Profile, Session
 from accounts.services import standing
 
@@ -38,6 +39,9 @@ class SessionInline(ReadOnly, admin.TabularInline):
 
 class StandingForm(forms.ModelForm):
     reason = forms.CharField(max_length=500, help_text="for the audit log; the member does not see it")
+    warn_for = forms.ChoiceField(
+        choices=[("", "no warning"), *REPORT_REASONS.items()], required=False, help_text="the member reads it"
+    )
     remove = forms.BooleanField(required=False, help_text="erase the member and never let them in again; for good")
 
     class Meta:
@@ -53,7 +57,7 @@ class StandingForm(forms.ModelForm):
 @admin.register(Member)
 class MemberAdmin(admin.ModelAdmin):
     form = StandingForm
-    list_display = ["id", "profile", "language", "active", "suspended_until", "withdrawn_at", "created_at"]
+    list_display = ["id", "profile", "language", "active", "warned_at", "suspended_until", "withdrawn_at", "created_at"]
     list_filter = ["active", "inactive_reason", "language"]
     list_select_related = ["profile"]
     search_fields = ["=id", "=profile__nickname"]
@@ -70,7 +74,10 @@ class MemberAdmin(admin.ModelAdmin):
         by, reason = request.user.get_username(), form.cleaned_data["reason"]
         if form.cleaned_data["remove"]:
             standing.remove(obj.id, by=by, reason=reason)
-        elif "suspended_until" in form.changed_data:
+            return
+        if form.cleaned_data["warn_for"]:
+            standing.warn(obj.id, form.cleaned_data["warn_for"], by=by, reason=reason)
+        if "suspended_until" in form.changed_data:
             standing.suspend(obj.id, obj.suspended_until, by=by, reason=reason)
 
 

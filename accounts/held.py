@@ -10,12 +10,11 @@ from core.http.times import iso
 def member(member_id: int) -> dict[str, Any]:
     """Who they are, here and at Kakao, and where they stand."""
     row = Member.objects.select_related("profile", "preference").get(id=member_id)
-    times = {
-        name: getattr(row, name) for name in ("created_at", "taking_part_since", "suspended_until", "withdrawn_at")
-    }
+    times = {name: getattr(row, name) for name in ("created_at", "taking_part_since", "suspended_until", "warned_at")}
     return {
         **MemberSerializer(row).data,
         "kakao_id": row.kakao_id,
+        "warned_for": row.warned_for or None,
         **{name: iso(at) if at else None for name, at in times.items()},
     }
 

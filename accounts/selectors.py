@@ -100,19 +100,26 @@ def faces(member_ids: Collection[int]) -> dict[int, Face]:
 class Standing:
     """Where a member stands: `onboarding` is "profile", "preference" or "done", `inactive_reason` "self" or "ghost".
 
-    `taking_part_since`: complete and active without a break; None who is not.
+    `taking_part_since`: complete and active without a break; None who is not. `warned_for`: a report reason's id.
     """
 
     active: bool
     inactive_reason: str | None
     onboarding: str
     taking_part_since: datetime | None
+    warned_at: datetime | None
+    warned_for: str
 
 
 def member_standing(member: Member) -> Standing:
     """No query for the member of a request: BearerAuthentication loads profile and preference along."""
     return Standing(
-        member.active, member.inactive_reason or None, onboarding(member), taking_part_since=member.taking_part_since
+        member.active,
+        member.inactive_reason or None,
+        onboarding(member),
+        taking_part_since=member.taking_part_since,
+        warned_at=member.warned_at,
+        warned_for=member.warned_for,
     )
 
 

@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Count
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 
 import accounts.selectors
 import chat.presence
 import chat.selectors
+from accounts.catalogue import REPORT_REASONS
 from accounts.selectors import Face
 from chat.selectors import RoomSummary
 from mainpage import bulletin
@@ -98,7 +101,7 @@ def main_page(member: Any, now: datetime) -> MainPage:
         inactive_reason=standing.inactive_reason,
         room=_show(room) if room else None,
         last_round=_last_round(member.pk, room, board),
-        notices=[in_language(announcement) for announcement in board.announcements],
+        notices=_warning(standing, now) + [in_language(announcement) for announcement in board.announcements],
     )
 
 
@@ -175,6 +178,16 @@ def _last_round(member: int, room: RoomSummary | None, board: Bulletin) -> LastR
         return None
     paired = Entrant.objects.filter(round=board.last_opened.round, member=member).values_list("paired", flat=True)
     return next((LastRound(board.last_opened.date, "paired" if yes else "unpaired") for yes in paired), None)
+
+
+def _warning(standing: accounts.selectors.Standing, now: datetime) -> list[NoticeText]:
+    """A word of staff to this member alone, as a notice for WARNING_SHOWN; no other notice has a negative id."""
+    at = standing.warned_at
+    if at is None or now - at > settings.WARNING_SHOWN:
+        return []
+    body = _("A report about a conversation of yours was confirmed: %(reason)s. Next time your account may be paused.")
+    reason = REPORT_REASONS.get(standing.warned_for, REPORT_REASONS["other"])
+    return [NoticeText(-int(at.timestamp()), _("A word from our staff"), body % {"reason": reason}, False, at)]
 
 
 def in_language(announcement: Announcement) -> NoticeText:

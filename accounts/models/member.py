@@ -21,6 +21,10 @@ class Member(models.Model):
     # Since when complete and active without a break: takes part in the rounds whose entry closes after it.
     taking_part_since = models.DateTimeField(null=True)
     suspended_until = models.DateTimeField(null=True)
+    # The last warning by staff, and what for: an id of the catalogue's report reasons.
+    warned_at = models.DateTimeField(null=True)
+    # A default of the database too: an older version, which inserts without it, may run beside this one.
+    warned_for = models.CharField(max_length=40, blank=True, default="", db_default="")
     withdrawn_at = models.DateTimeField(null=True)
     # When a suspension or the withdrawal last took effect: what was signed in before it ends, live sockets too.
     revoked_at = models.DateTimeField(null=True)

@@ -35,6 +35,7 @@ def erase(member_id: int) -> bool:
         model._default_manager.filter(member=member).delete()
     member.kakao_id = None
     member.active, member.inactive_reason, member.taking_part_since = False, "", None
+    member.warned_at, member.warned_for = None, ""
     member.withdrawn_at = member.revoked_at = timezone.now()
     member.save()
     return True

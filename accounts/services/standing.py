@@ -40,6 +40,13 @@ def refuse_suspended(member: Member) -> None:
 
 
 @transaction.atomic
+def warn(member_id: int, warned_for: str, *, by: str, reason: str) -> None:
+    """The member reads it among the notices for a while. `warned_for` is a report reason of the catalogue."""
+    Member.objects.filter(id=member_id).update(warned_at=timezone.now(), warned_for=warned_for)
+    audit.record(by, "warn", subject=f"member {member_id}", reason=reason, details={"for": warned_for})
+
+
+@transaction.atomic
 def suspend(member_id: int, until: datetime | None, *, by: str, reason: str) -> None:
     """Keep a member out until then; None lifts it. Sessions stay and work again afterwards, with new access tokens.
 

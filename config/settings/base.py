@@ -133,6 +133,8 @@ NICKNAME_MIN, NICKNAME_MAX = 1, 5
 NICKNAME_PATTERN = "^[가-힣]{1,5}$"
 BIRTH_YEAR_MIN, BIRTH_YEAR_MAX = 1980, 2010
 KEYWORDS_CHOSEN = 3
+# A warning by staff stands among the member's notices this long.
+WARNING_SHOWN = timedelta(days=30)
 # Messages kept as evidence of a report go this long after staff have settled it.
 EVIDENCE_KEPT = timedelta(days=365)
 

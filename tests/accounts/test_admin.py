@@ -1,8 +1,11 @@
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
 
-from accounts.models import Department
+from accounts.models import Department, Member
 from core.ledger.models import AuditEntry
 from tests.accounts.visitor import Visitor
 
@@ -46,6 +49,26 @@ def test_suspension_is_written_down_and_reaches_the_member(staff: Client, member
 
     assert member.get("/members/me").status_code == 200
     assert AuditEntry.objects.latest("id").action == "lift_suspension"
+
+
+def test_warning_is_written_down_and_read_by_the_member(staff: Client, member: Visitor) -> None:
+    inlines = {
+        f"{prefix}-{count}": "0"
+        for prefix in ("profile", "preference", "sessions")
+        for count in ("TOTAL_FORMS", "INITIAL_FORMS")
+    }
+    form = {"warn_for": "insult", "reason": "report 1"} | inlines
+
+    assert staff.post(f"/admin/accounts/member/{member.id}/change/", form).status_code == 302
+
+    [notice] = member.get("/main").json()["notices"]
+    assert notice["id"] < 0
+    assert (notice["title"], notice["pinned"]) == ("운영진이 드리는 말씀", False)
+    assert "욕설이나 비하" in notice["body"]
+    entry = AuditEntry.objects.get()
+    assert (entry.action, entry.reason, entry.details) == ("warn", "report 1", {"for": "insult"})
+    Member.objects.update(warned_at=timezone.now() - timedelta(days=31))
+    assert member.get("/main").json()["notices"] == []
 
 
 def test_suspension_needs_a_reason(staff: Client, member: Visitor) -> None:

@@ -49,6 +49,7 @@ SAID = [
     ("SECURITY.md", f"expires after {IN_WORDS[STATE_MINUTES]} minutes"),
     ("SECURITY.md", f"Access tokens last {ACCESS_MINUTES} minutes"),
     ("SECURITY.md", f"more than {OVERLAP_S} seconds later"),
+    ("CHANGELOG.md", f"among the notices for {settings.WARNING_SHOWN.days} days"),
     ("docs/api.md", f"An access token lasts {ACCESS_MINUTES} minutes"),
     ("docs/api.md", f"the old one works {OVERLAP_S} seconds more"),
     ("docs/api.md", f"entry closes at {settings.ROUND_ENTRY_CLOSES:%H:%M}"),

@@ -1,15 +1,20 @@
 """Leaving the service, as the round, the partner and the log see it. The person: tests/accounts/test_withdrawal.py."""
 
 import json
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
+from django.db import connections
 from rest_framework.test import APIClient
 
 from accounts.models import Member, Session
 from accounts.services import standing
-from chat.models import Block
+from chat.models import Block, Room
 from chat.services import blocks
+from core.ledger import outbox
 from mainpage.rounds import advance
 from mainpage.withdrawal import RoundInProgress, must_leave, withdraw
 from tests.mainpage.conftest import Night, at
@@ -193,3 +198,39 @@ def test_the_export_of_a_newcomer_is_whole(client_of: Sign):
     held = json.loads(b"".join(client_of(somebody).get("/api/v1/members/me/export").streaming_content))
 
     assert (held["member"]["profile"], held["rooms"], held["messages"]) == (None, [], [])
+
+
+# --- at the same moment
+@pytest.mark.django_db(transaction=True)
+def test_whoever_leaves_while_rooms_open_is_in_no_open_room(night: Night):
+    pairs = [night.pair_of_members() for _ in range(6)]
+    night.advance("21:50")
+    leaving = [woman.id for woman, _man in pairs]
+
+    in_threads(
+        *(partial(withdraw, member, must=True) for member in leaving),
+        *(partial(advance, at("22:00")) for _ in range(2)),
+        *(partial(outbox.drain_all, within_s=20) for _ in range(2)),
+    )
+    night.advance("22:01")
+
+    assert not Member.objects.filter(id__in=leaving, withdrawn_at=None).exists()
+    assert Member.objects.filter(withdrawn_at=None).count() == len(pairs)
+    open_rooms = Room.objects.filter(closed_at=None)
+    assert not open_rooms.filter(room_members__member__in=leaving).exists()
+
+
+def in_threads(*works: Callable[[], object]) -> None:
+    """All at once; an error of one fails the test."""
+
+    def run(work: Callable[[], object]) -> None:
+        try:
+            start.wait()
+            work()
+        finally:
+            connections.close_all()
+
+    start = threading.Barrier(len(works))
+    with ThreadPoolExecutor(len(works)) as threads:
+        for done in [threads.submit(run, work) for work in works]:
+            done.result()
