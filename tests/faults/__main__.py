@@ -10,6 +10,7 @@ broken; the history of that run is written as JSON lines, and its place is told.
 import argparse
 import asyncio
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -43,7 +44,10 @@ def main() -> int:
                 print(result.how_to_replay(), flush=True)
     finally:
         cluster.stop()
-    return 1 if broken else 0
+    if broken:
+        return 1
+    shutil.rmtree(directory)
+    return 0
 
 
 if __name__ == "__main__":
