@@ -3,6 +3,7 @@
 So a test knows on which process a socket is, and can harm one process' connection without the other's.
 """
 
+import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -64,6 +65,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         yield cluster
     finally:
         cluster.stop()
+        shutil.rmtree(cluster.directory / "mongo")  # a gigabyte, which pytest would keep for three runs
 
 
 @pytest.fixture
