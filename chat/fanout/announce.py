@@ -44,6 +44,21 @@ def frame_message(sender: str, room: int, member: int, frame: bytes, *, read: in
     return {"type": "hub.frame", "from": sender, "room": room, "member": member, "frame": frame, "read": read}
 
 
+def presence_message(sender: str, room: int, member: int, *, online: bool, last_seen: int | None) -> dict[str, Any]:
+    return {
+        "type": "hub.presence",
+        "from": sender,
+        "room": room,
+        "member": member,
+        "online": online,
+        "last_seen": last_seen,
+    }
+
+
+def replaced_message(sender: str, member: int, before: int) -> dict[str, Any]:
+    return {"type": "hub.replaced", "from": sender, "room": 0, "member": member, "before": before}
+
+
 def events_message(sender: str, room: int, events: list[Event]) -> dict[str, Any]:
     return {"type": "hub.events", "from": sender, "room": room, "events": [tuple(event) for event in events]}
 

@@ -11,7 +11,14 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from chat.fanout.announce import EVERYBODY, events_message, frame_message, group_of
+from chat.fanout.announce import (
+    EVERYBODY,
+    events_message,
+    frame_message,
+    group_of,
+    presence_message,
+    replaced_message,
+)
 from chat.fanout.lasting import lasting
 from chat.fanout.live_rooms import Event, LiveRoom, LiveRooms, Subscription, event_of
 from chat.message_log.entry import Entry
@@ -39,6 +46,8 @@ class Hub:
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self.on_opened: Callable[[int, list[int]], None] = lambda room, members: None
+        self.on_presence: Callable[[LiveRoom, int, bool, int | None], None] = lambda room, member, online, seen: None
+        self.on_replaced: Callable[[int, int], None] = lambda member, before: None
         self.on_restored: Callable[[], None] = lambda: None
 
     async def start(self) -> None:
@@ -114,14 +123,26 @@ class Hub:
             self._wake.set()
 
     def whisper(self, room_id: int, member: int, frame: bytes, *, read: int = 0) -> None:
-        """A frame about a member that may be lost (typing, presence, a read position `read`), here and elsewhere."""
+        """A frame about a member that may be lost (typing, a read position `read`), here and elsewhere."""
         room = self._rooms.get(room_id)
         if room is not None:
             room.pass_on(member, frame, read=read)
         if self._elsewhere(room_id):
-            message = frame_message(self._channel, room_id, member, frame, read=read)
-            self._word.append((group_of(room_id), message))
-            self._wake.set()
+            self._say(group_of(room_id), frame_message(self._channel, room_id, member, frame, read=read))
+
+    def say_presence(self, room_id: int, member: int, *, online: bool, last_seen: int | None) -> None:
+        """To the other processes that have the room: a member of it came or went."""
+        if self._elsewhere(room_id):
+            message = presence_message(self._channel, room_id, member, online=online, last_seen=last_seen)
+            self._say(group_of(room_id), message)
+
+    def say_replaced(self, member: int, before: int) -> None:
+        """To all other processes: the member's sockets that came before that time make room for newer ones."""
+        self._say(EVERYBODY, replaced_message(self._channel, member, before))
+
+    def _say(self, group: str, message: dict[str, Any]) -> None:
+        self._word.append((group, message))
+        self._wake.set()
 
     def deliver(self, room: LiveRoom, event: Event) -> None:
         if event.seq == room.delivered + 1:
@@ -238,6 +259,9 @@ class Hub:
         if message["type"] == "hub.opened":
             self.on_opened(message["room"], message["members"])
             return
+        if message["type"] == "hub.replaced":
+            self.on_replaced(message["member"], message["before"])
+            return
         room = self._rooms.get(message["room"])
         if room is None:
             return
@@ -246,6 +270,8 @@ class Hub:
                 self.deliver(room, Event(*event))
         elif message["type"] == "hub.frame":
             room.pass_on(message["member"], message["frame"], read=message["read"])
+        elif message["type"] == "hub.presence":
+            self.on_presence(room, message["member"], message["online"], message["last_seen"])
 
     # --- the sweep
     async def _sweep(self) -> None:

@@ -21,7 +21,6 @@ from chat.selectors import RoomFacts
 logger = logging.getLogger(__name__)
 
 AT_ONCE = 500  # sockets
-SOCKETS_PER_MEMBER = 5
 
 
 class Arrivals:
@@ -129,15 +128,8 @@ class Arrivals:
             else:
                 self._catch_up(subscription, after)
         session.welcome()
-        self._count_in(session)
-
-    def _count_in(self, session: Session) -> None:
         self._here.count_in(session)
-        sessions = self._here.sessions_of(session.member)
-        for replaced in sessions[:-SOCKETS_PER_MEMBER]:  # one that closes already counts until it is gone
-            replaced.socket.close(CloseCode.REPLACED)
-        if len(sessions) == 1:
-            self._online.came(session.member)
+        self._online.came(session)
 
     def _send_away(self, sessions: Iterable[Session]) -> None:
         for session in sessions:

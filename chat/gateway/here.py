@@ -1,5 +1,6 @@
 """Who has a socket in this process: every session, and those of each member."""
 
+import time
 from collections.abc import Sequence
 
 from chat.gateway.session import Session
@@ -25,7 +26,12 @@ class Here:
         """A member's devices may have heard of a room at different times: each is asked what it has."""
         return [session for member in room.members for session in self.sessions_of(member)]
 
+    def came_of(self, member: int) -> list[int]:
+        """When each of the member's sockets came, microseconds since 1970."""
+        return [session.came for session in self.sessions_of(member)]
+
     def count_in(self, session: Session) -> None:
+        session.came = time.time_ns() // 1000
         self._of_member.setdefault(session.member, []).append(session)
 
     def count_out(self, session: Session) -> bool:

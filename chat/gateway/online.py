@@ -1,62 +1,112 @@
-"""Who is online, as the sockets here are told: members of this process, and what leases in Redis say of the others."""
+"""Who is online: members of this process, and what leases in Redis say of the others; told to those who share a room.
 
-from collections.abc import Callable, Collection, Coroutine, Iterable
-from typing import Any
+Also how many sockets a member has: beyond the limit the oldest go, on whichever process they live. With Redis away each
+process counts its own.
+"""
+
+import asyncio
+from collections.abc import Collection, Iterable
+from itertools import islice
+
+from django.conf import settings
 
 from chat.fanout.hub import Hub
+from chat.fanout.live_rooms import LiveRoom
 from chat.gateway.here import Here
 from chat.gateway.member_rooms import MemberRooms
-from chat.gateway.session import now_ms
-from chat.presence import NEVER, Leases, Seen
-from chat.protocol import Presence, encode, moment
+from chat.gateway.session import Session, now_ms
+from chat.presence import AT_ONCE, NEVER, Leases, Record, Seen
+from chat.protocol import CloseCode, Presence, encode, moment
 from chat.selectors import RoomFacts
 
 Rooms = Iterable[RoomFacts]
 
+SOCKETS_PER_MEMBER = 5
+LOOK_AGAIN_S = 1.0
+
 
 class Online:
-    def __init__(
-        self,
-        here: Here,
-        leases: Leases,
-        rooms: MemberRooms,
-        *,
-        hub: Hub,
-        spawn: Callable[[Coroutine[Any, Any, Any], str], None],
-    ) -> None:
+    def __init__(self, here: Here, leases: Leases, rooms: MemberRooms, *, hub: Hub) -> None:
         self._here = here
         self._leases = leases
         self._rooms = rooms
         self._hub = hub
-        self._spawn = spawn
         self._seen: dict[int, Seen] = {}
+        self._changed: dict[int, None] = {}  # members whose lease must be written, in order
+        self._left: dict[int, Rooms] = {}  # members whose last socket here has gone, until it is told
+        self._doubted: set[int] = set()  # they are said to have gone
+        self._wake = asyncio.Event()
 
     def is_online(self, member: int) -> bool:
         return member in self._here or self._seen.get(member, NEVER).online
 
-    def came(self, member: int) -> None:
-        """With a first socket here."""
-        self._spawn(self._leases.renew([member]), "presence: came")
-        self._tell(member, Seen(online=True, last_seen=now_ms()), self._rooms.facts[member].values())
+    # --- sockets of this process
+    def came(self, session: Session) -> None:
+        """It has just been counted in."""
+        member, sockets = session.member, self._here.sessions_of(session.member)
+        self._left.pop(member, None)
+        self._note([member])
+        if len(sockets) == 1:
+            self._tell(member, Seen(online=True, last_seen=now_ms()), self._rooms.facts[member].values())
+        elif len(sockets) > SOCKETS_PER_MEMBER:
+            self.replace(member, sockets[-SOCKETS_PER_MEMBER].came)
 
-    def went(self, member: int, rooms: Rooms) -> None:
-        """With its last socket here; the rooms it was in."""
-        self._spawn(self._went(member, rooms), "presence: went")
+    def went(self, member: int, rooms: Rooms | None) -> None:
+        """A socket of the member; with the last one the rooms it was in."""
+        if rooms is not None:
+            self._left[member] = rooms
+        self._note([member])
 
-    async def _went(self, member: int, rooms: Rooms) -> None:
-        seen = await self._leases.drop(member)
-        if not seen.online and member not in self._here:
-            self._tell(member, Seen(online=False, last_seen=now_ms()), rooms)
+    def renew(self) -> None:
+        """Say again who is here."""
+        self._note(self._here.members())
 
-    async def renew(self) -> None:
-        """Say again who is here, and look at the leases of those they are in a room with."""
-        await self._leases.renew(self._here.members())
-        await self.look_up({member for room in self._rooms.live.all() if not room.closed for member in room.members})
+    def _note(self, members: Iterable[int]) -> None:
+        self._changed.update(dict.fromkeys(members))
+        self._wake.set()
 
+    async def keep(self) -> None:
+        """For ever: write down what is here *now* of those who changed; one writer, so that nothing is overtaken."""
+        while True:
+            await self._wake.wait()
+            members = list(islice(self._changed, AT_ONCE))
+            for member in members:
+                del self._changed[member]
+            if not self._changed:
+                self._wake.clear()
+            records = await self._leases.write({member: self._here.came_of(member) for member in members})
+            for member in members:
+                self._written(member, records.get(member))
+
+    def _written(self, member: int, record: Record | None) -> None:
+        """`record` is None while Redis is away: then nobody is known to be elsewhere."""
+        if member in self._here:
+            if record is not None and len(record.sockets) > SOCKETS_PER_MEMBER:
+                self._replace_everywhere(member, record.sockets)
+        elif (rooms := self._left.pop(member, None)) is not None:
+            seen = Seen(online=False, last_seen=now_ms()) if record is None else record.seen
+            self._seen[member] = seen
+            if not seen.online:
+                self._tell(member, seen, rooms)
+
+    # --- more sockets than a member may have
+    def _replace_everywhere(self, member: int, sockets: list[int]) -> None:
+        before = sockets[-SOCKETS_PER_MEMBER]
+        self.replace(member, before)
+        if set(sockets[:-SOCKETS_PER_MEMBER]) - set(self._here.came_of(member)):
+            self._hub.say_replaced(member, before)
+
+    def replace(self, member: int, before: int) -> None:
+        """The member's sockets here that came before that time (microseconds since 1970) make room for newer ones."""
+        for session in self._here.sessions_of(member):
+            if session.came < before:
+                session.socket.close(CloseCode.REPLACED)
+
+    # --- members elsewhere
     async def look_up(self, members: Iterable[int]) -> None:
-        """What the leases say of members that are not here; whoever sees a change tells the sockets here.
+        """What the leases say of those members who are not here; what is news is shown to the sockets here.
 
-        A lease that was only renewed is no change: `last_seen` of who is online moves all the time.
+        A lease that was only renewed is none: `last_seen` of who is online moves all the time.
         """
         frames: dict[int, bytes] = {}
         away = [member for member in members if member not in self._here]
@@ -67,23 +117,51 @@ class Online:
                 if seen.online != known.online or (seen != known and not seen.online):
                     frames[member] = encode(_presence(member, seen))
         if frames:
-            self._show(frames)
+            for room in self._open_rooms():
+                for member in frames.keys() & room.members:
+                    room.pass_on(member, frames[member])
+
+    async def look_up_partners(self) -> None:
+        await self.look_up({member for room in self._open_rooms() for member in room.members})
+
+    async def look_again(self) -> None:
+        """For ever. Who is said to have gone may have come to another process meanwhile: soon their lease tells."""
+        waiting: set[int] = set()
+        while True:
+            await asyncio.sleep(LOOK_AGAIN_S)
+            doubted, waiting, self._doubted = waiting, self._doubted, set()
+            await self.look_up(doubted)
+
+    def heard(self, room: LiveRoom, member: int, online: bool, last_seen: int | None) -> None:
+        """Another process says so."""
+        if member not in self._here:
+            self._show(room, member, Seen(online=online, last_seen=last_seen))
 
     def forget_all_but(self, members: Collection[int]) -> None:
         self._seen = {member: seen for member, seen in self._seen.items() if member in members}
 
-    def _tell(self, member: int, seen: Seen, rooms: Rooms) -> None:
-        self._seen[member] = seen
-        frame = encode(_presence(member, seen))
-        for room in rooms:
-            if room.is_open:
-                self._hub.whisper(room.id, member, frame)
+    def _open_rooms(self) -> list[LiveRoom]:
+        return [room for room in self._rooms.live.all() if not room.closed]
 
-    def _show(self, frames: dict[int, bytes]) -> None:
-        for room in self._rooms.live.all():
-            if not room.closed:
-                for member in frames.keys() & room.members:
-                    room.pass_on(member, frames[member])
+    # --- telling
+    def _tell(self, member: int, seen: Seen, rooms: Rooms) -> None:
+        """The sockets of these rooms, here and elsewhere."""
+        for facts in rooms:
+            if facts.is_open:
+                self._hub.say_presence(facts.id, member, online=seen.online, last_seen=seen.last_seen)
+                if (room := self._rooms.live.get(facts.id)) is not None:
+                    self._show(room, member, seen)
+
+    def _show(self, room: LiveRoom, member: int, seen: Seen) -> None:
+        self._seen[member] = seen
+        if not seen.online:
+            self._doubted.add(member)
+        room.pass_on(member, encode(_presence(member, seen)))
+
+
+def renew_every_s() -> float:
+    """Three times in a lease."""
+    return settings.PRESENCE_LEASE.total_seconds() / 3
 
 
 def _presence(member: int, seen: Seen) -> Presence:

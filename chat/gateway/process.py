@@ -26,7 +26,7 @@ from chat.gateway.clock import TICK_S, Clock
 from chat.gateway.drain import Drain
 from chat.gateway.here import Here
 from chat.gateway.member_rooms import MemberRooms
-from chat.gateway.online import Online
+from chat.gateway.online import Online, renew_every_s
 from chat.gateway.opening import Openings
 from chat.gateway.session import Session
 from chat.gateway.sql_threads import SqlThreads
@@ -34,7 +34,7 @@ from chat.gateway.standing import Standing
 from chat.message_log import mongo
 from chat.message_log.append import LogWriter
 from chat.message_log.read import LogReader
-from chat.presence import RENEW_S, Leases
+from chat.presence import Leases
 from chat.protocol import HEARTBEAT_S, IDENTIFY_WITHIN_S, CloseCode, MessageRead, Typing, encode
 from chat.read_positions import ReadPositions
 from chat.sending import Sending
@@ -73,7 +73,7 @@ class ChatProcess:
         self.coin = Coin(settings.APM_FRAME_SAMPLE_RATE)
         self.trace: Trace | None = None  # of the frame being answered right now, if it is one that is traced
         self.member_rooms = MemberRooms(self.rooms, self.sending, reader, hub=self.hub, ask=self._sql.ask)
-        self.online = Online(self.here, self._leases, self.member_rooms, hub=self.hub, spawn=self.spawn)
+        self.online = Online(self.here, self._leases, self.member_rooms, hub=self.hub)
         self.standing = Standing(self.here, ask=self._sql_standing.ask)
         self.arrivals = Arrivals(
             self.here,
@@ -86,7 +86,9 @@ class ChatProcess:
         )
         self.openings = Openings(self.here, self.member_rooms, self.online, spawn=self.spawn)
         self.hub.on_opened = self.openings.announced
-        self.hub.on_restored = self.openings.look_soon
+        self.hub.on_presence = self.online.heard
+        self.hub.on_replaced = self.online.replace
+        self.hub.on_restored = self._restored
 
     async def start(self) -> None:
         self.drain.start()
@@ -98,6 +100,8 @@ class ChatProcess:
             self.arrivals.let_in,
             self.openings.look,
             self.standing.watch,
+            self.online.keep,
+            self.online.look_again,
             self._tick,
             self._renew,
         ):
@@ -147,8 +151,10 @@ class ChatProcess:
         self.here.sessions.discard(session)
         for subscription in session.subscriptions.values():
             self.hub.leave(subscription)
-        if self.here.count_out(session):
-            self.online.went(session.member, self.member_rooms.facts.pop(session.member, {}).values())
+        if session.came:
+            is_last = self.here.count_out(session)
+            rooms = self.member_rooms.facts.pop(session.member, {}).values() if is_last else None
+            self.online.went(session.member, rooms)
 
     # --- what sessions ask
     def catch_up(self, subscription: Subscription, after: int) -> None:
@@ -181,12 +187,18 @@ class ChatProcess:
         if entry is not None:
             self.hub.deliver(room, event_of(entry))
 
+    def _restored(self) -> None:
+        """The bus is back: it may have lost a room's opening, and Redis everybody's leases."""
+        self.openings.look_soon()
+        self.online.renew()
+
     # --- time
     async def _renew(self) -> None:
         while True:
-            await asyncio.sleep(RENEW_S)
+            await asyncio.sleep(renew_every_s())
             self.online.forget_all_but(self.member_rooms.forget_strangers())
-            await self.online.renew()
+            self.online.renew()
+            await self.online.look_up_partners()
 
     async def _tick(self) -> None:
         """One task for all sockets."""

@@ -76,6 +76,7 @@ class Session:
         "_sends",
         "_typed",
         "access",
+        "came",
         "member",
         "opened",
         "outgoing",
@@ -89,6 +90,7 @@ class Session:
         self.socket = socket
         self.outgoing: Outgoing
         self.opened = Clock.now
+        self.came = 0  # when it was let in, microseconds since 1970
         self.access: AccessToken | None = None
         self.member = 0
         self.resume: dict[int, int] = {}  # room → the last seq the client has

@@ -123,6 +123,9 @@ ROUND_CLOSES = time(20, 0)
 ROUND_SWEEPS = time(20, 5)
 ROUND_REPEATS_OLD_PAIRS = True
 
+# --- presence: a process that ends without a word is noticed after this long; it renews three times as often
+PRESENCE_LEASE = timedelta(seconds=60)
+
 # --- members
 ACCESS_TOKEN_LIFETIME = timedelta(minutes=15)
 REFRESH_TOKEN_LIFETIME = timedelta(days=60)

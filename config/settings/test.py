@@ -1,5 +1,7 @@
 """Tests: real MariaDB, MongoDB and Redis, whose addresses the test run puts into the environment."""
 
+from datetime import timedelta
+
 from config import env
 
 env.use_defaults(
@@ -25,6 +27,7 @@ from config.settings.base import *  # noqa: E402, F403 - the defaults come first
 from config.settings.base import REST_FRAMEWORK  # noqa: E402
 
 STANDINS_ALLOWED = True
+PRESENCE_LEASE = timedelta(seconds=5)
 LOCAL_URLCONFS = ["dev.round_controls"]
 REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"] |= {"sign_in": "6000/min", "member": "6000/min"}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

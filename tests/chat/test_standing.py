@@ -1,82 +1,10 @@
 """Who may not be here any more loses the sockets, on whichever process they live, with Redis up or down."""
 
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
-from typing import Any
-
 import pytest
-import requests
 
 from dev.stack.mariadb import MariaDB
-from dev.stack.redis import RedisServer
-from dev.stack.served import Served
-from tests.chat.conftest import Pair, make_pairs, url_of
+from tests.chat.conftest import Place
 from tests.chat.devices import Device
-
-
-@dataclass
-class Place:
-    """Two processes, and the members whom nobody else uses."""
-
-    colours: list[Served]
-    pair: Pair
-    devices: list[Device] = field(default_factory=list)
-
-    async def device(self, process: int, token: str) -> Device:
-        self.devices.append(await Device.identified(url_of(self.colours[process]), token))
-        return self.devices[-1]
-
-    async def on_both(self, token: str) -> list[Device]:
-        return [await self.device(process, token) for process in (0, 1)]
-
-    async def refused(self, token: str) -> list[int | None]:
-        """With which code each process turns this token away."""
-        codes = []
-        for colour in self.colours:
-            device = await Device.connected(url_of(colour))
-            await device.say({"type": "identify", "token": token})
-            codes.append(await device.closed_with())
-        return codes
-
-    def call(self, method: str, path: str, *, token: str = "", body: Any = None) -> requests.Response:
-        headers = {"X-Client": "native"} | ({"Authorization": f"Bearer {token}"} if token else {})
-        url = f"{self.colours[0].base_url}/api/v1{path}"
-        return requests.request(method, url, headers=headers, json={} if body is None else body, timeout=20)
-
-    def staff(self, code: str) -> None:
-        """What staff or time do behind the door."""
-        setup = "from datetime import timedelta; from django.utils import timezone; now = timezone.now()"
-        self.colours[0].manage("shell", "-v", "0", "-c", f"{setup}; {code}")
-
-    def suspend(self, member: int) -> None:
-        self.staff(
-            "from accounts.services import standing;"
-            f"standing.suspend({member}, now + timedelta(days=1), by='staff', reason='test')"
-        )
-
-    def lift(self, member: int) -> None:
-        self.staff(
-            f"from accounts.services import standing; standing.suspend({member}, None, by='staff', reason='test')"
-        )
-
-
-@pytest.fixture(scope="session")
-def _pairs(two_colours: list[Served]) -> Iterator[Pair]:
-    return iter(make_pairs(two_colours[0], 12))
-
-
-@pytest.fixture
-async def place(two_colours: list[Served], _pairs: Iterator[Pair]) -> AsyncIterator[Place]:
-    place = Place(two_colours, next(_pairs))
-    yield place
-    for device in place.devices:
-        await device.close()
-
-
-@pytest.fixture(params=["Redis up", "Redis down"])
-def redis(request: pytest.FixtureRequest, redis_server: RedisServer) -> None:
-    if request.param == "Redis down":
-        redis_server.kill()
 
 
 async def closed(devices: list[Device]) -> list[int | None]:

@@ -45,11 +45,10 @@ class NoPresence:
     """Leases of members: nothing of the log hangs on them."""
 
     def __init__(self, process: str) -> None: ...
-    async def renew(self, members: Any) -> None: ...
     async def close(self) -> None: ...
 
-    async def drop(self, member: int) -> Seen:
-        return NEVER
+    async def write(self, sockets: Any) -> dict[int, Any]:
+        return {}
 
     async def look_up(self, members: list[int]) -> dict[int, Seen]:
         return dict.fromkeys(members, NEVER)
