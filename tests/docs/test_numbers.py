@@ -8,12 +8,8 @@ import pytest
 from django.conf import settings
 
 from chat.fanout import hub
-<<<<<<< HEAD
-from chat.gateway import arriving, drain_files, process, session
+from chat.gateway import arriving, drain_files, online, process, session
 from chat.management.commands import drain as drain_command
-=======
-from chat.gateway import online, process, session
->>>>>>> 40f7f47 (Presence is written by one writer per process and looked at again; five sockets a member across processes)
 from chat.message_log import append
 from chat.protocol import (
     HEARTBEAT_S,
