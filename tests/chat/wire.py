@@ -11,6 +11,8 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
+from websockets.speedups import apply_mask
+
 from tests.chat.devices import WITHIN_S, Frame, check
 
 FIN, MASKED = 0x80, 0x80
@@ -33,7 +35,7 @@ def frame(
         return header + payload
     mask = secrets.token_bytes(4)
     header = bytes((header[0], header[1] | MASKED)) + header[2:]
-    return header + mask + bytes(byte ^ mask[place % 4] for place, byte in enumerate(payload))
+    return header + mask + apply_mask(payload, mask)
 
 
 def message(content: Any) -> bytes:
@@ -55,6 +57,7 @@ class Wire:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
         self.ends_its_side = True  # when the server has closed, as every client does
+        self._has_ended = False
         self.closed_with: int | None = None
         self.was_reset = False  # in place of an orderly end
         self.pongs: list[bytes] = []
@@ -95,8 +98,10 @@ class Wire:
         with suppress(ConnectionError):
             await self._writer.drain()
 
-    def _end(self) -> None:
-        if self.ends_its_side:
+    def end(self) -> None:
+        """Says goodbye and ends our side."""
+        if not self._has_ended:
+            self._has_ended = True
             self._writer.write(frame((1000).to_bytes(2, "big"), head=FIN | CLOSE))
             with suppress(OSError):  # the server was quicker
                 self._writer.write_eof()
@@ -119,7 +124,8 @@ class Wire:
                 return content
             if head == FIN | CLOSE:
                 self.closed_with = int.from_bytes(payload[:2], "big") if payload else 1005
-                self._end()
+                if self.ends_its_side:
+                    self.end()
             else:
                 assert head == FIN | PONG, head
                 self.pongs.append(payload)
