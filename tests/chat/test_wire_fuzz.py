@@ -19,7 +19,7 @@ from tests.chat.wire import CLOSE, FIN, PING, PONG, TEXT, Wire, fragments, frame
 pytestmark = pytest.mark.parametrize("service", ["shipped", "any ASGI server"], indirect=True)
 
 fuzz = settings(
-    max_examples=120,
+    max_examples=80,
     deadline=None,
     derandomize=True,
     phases=[Phase.generate],  # each example is seconds of a served process: none are spent on smaller ones
