@@ -30,7 +30,8 @@ Seq = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 RoomId = Annotated[int, Meta(ge=1, le=2**53 - 1)]
 MemberId = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 # Python's `$` also matches before a last line break, JavaScript's does not: this pattern means the same in both.
-ClientId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$(?!\n)")]
+CLIENT_ID = r"^[A-Za-z0-9_-]{1,64}$(?!\n)"
+ClientId = Annotated[str, Meta(pattern=CLIENT_ID)]
 Moment = Annotated[str, Meta(description="ISO 8601, UTC, milliseconds", extra_json_schema={"format": "date-time"})]
 
 

@@ -2,12 +2,16 @@
 
 from typing import Any
 
+from django.core.validators import ProhibitNullCharactersValidator, RegexValidator
 from rest_framework import serializers
+from rest_framework.validators import ProhibitSurrogateCharactersValidator
 
 from accounts.catalogue import REPORT_REASONS
-from chat.protocol import MAX_CLIENT_ID
+from chat.protocol import CLIENT_ID
 from chat.services.reports import MAX_DETAIL, MAX_SEQS
 from core.http.times import Moment
+
+DRF_PROHIBITS = (ProhibitNullCharactersValidator, ProhibitSurrogateCharactersValidator)
 
 
 class PartnerSerializer(serializers.Serializer):
@@ -57,9 +61,22 @@ class MessagesSerializer(serializers.Serializer):
     next = serializers.URLField(allow_null=True)
 
 
+class ExactText(serializers.CharField):
+    """Text as the socket takes it: no number made into text, nothing trimmed; what may be in it `check_text` says."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(trim_whitespace=False, **kwargs)
+        self.validators = [each for each in self.validators if not isinstance(each, DRF_PROHIBITS)]
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return data
+
+
 class SendSerializer(serializers.Serializer):
-    client_id = serializers.RegexField(r"^[A-Za-z0-9_-]+$", max_length=MAX_CLIENT_ID)
-    text = serializers.CharField(allow_blank=True, trim_whitespace=False)
+    client_id = ExactText(validators=[RegexValidator(CLIENT_ID)])
+    text = ExactText(allow_blank=True)
 
 
 class ReadSerializer(serializers.Serializer):

@@ -13,6 +13,7 @@ from functools import partial
 from django.db import close_old_connections, connections
 from django.utils import timezone
 
+import accounts.services.sessions
 import chat.services.reports
 from core.ledger import outbox
 from mainpage import rounds
@@ -36,6 +37,7 @@ def jobs() -> list[Job]:
         Job("advance rounds", 1.0, lambda: rounds.advance(timezone.now())),
         Job("drain the outbox", 1.0, outbox.drain, pause=outbox.WakeUps().wait),
         Job("ask outside services", 1.0, partial(outbox.drain, outside=True), pause=outbox.WakeUps().wait),
+        Job("forget dead sessions", 3600.0, lambda: accounts.services.sessions.forget_dead(timezone.now())),
         Job("forget old evidence", 3600.0, lambda: chat.services.reports.forget_evidence(timezone.now())),
     ]
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts import tokens
@@ -16,6 +16,8 @@ from accounts.services.standing import refuse_suspended
 from core.errors import NotFound, NotSignedIn
 
 logger = logging.getLogger(__name__)
+
+FORGOTTEN_AT_ONCE = 200
 
 
 @dataclass(frozen=True)
@@ -61,13 +63,31 @@ def sign_out(refresh: str) -> None:
 
 
 def end_own(session_id: int, member_id: int) -> None:
-    """Sign one of the member's devices out. Raises NotFound for another's, and for one signed out already."""
-    if not _end(Session.objects.filter(id=session_id, member=member_id)):
+    """Sign one of the member's devices out; done already is done as well. Raises NotFound for another's."""
+    own = Session.objects.filter(id=session_id, member=member_id)
+    if not own.exists():
         raise NotFound
+    _end(own)
 
 
 def end_all(member_id: int) -> None:
     _end(Session.objects.filter(member=member_id))
+
+
+def forget_dead(now: datetime) -> int:
+    """Delete what ended, or could be renewed for the last time, longer ago than SESSIONS_KEPT; how many sessions.
+
+    In small transactions: at most FORGOTTEN_AT_ONCE sessions each. Never one whose access tokens may still be shown:
+    `selectors.revocations` must name it until then.
+    """
+    before = now - max(settings.SESSIONS_KEPT, 2 * settings.ACCESS_TOKEN_LIFETIME)
+    never_renewed = Q(ended_at=None, last_seen__lt=before - settings.REFRESH_TOKEN_LIFETIME)
+    dead = Session.objects.filter(Q(ended_at__lt=before) | never_renewed).order_by("id")
+    number = 0
+    while ids := list(dead.values_list("id", flat=True)[:FORGOTTEN_AT_ONCE]):
+        Session.objects.filter(id__in=ids).delete()
+        number += len(ids)
+    return number
 
 
 def _rotated(session: Session, token: str, now: datetime) -> Opened | None:

@@ -131,6 +131,8 @@ ACCESS_TOKEN_LIFETIME = timedelta(minutes=15)
 REFRESH_TOKEN_LIFETIME = timedelta(days=60)
 # A rotated refresh token works this much longer: two tabs refresh at once, or the answer was lost.
 REFRESH_TOKEN_OVERLAP = timedelta(seconds=30)
+# How long a session that ended, or can't be renewed any more, stays in the database.
+SESSIONS_KEPT = timedelta(days=30)
 SIGN_IN_STATE_LIFETIME = timedelta(minutes=10)
 NICKNAME_MIN, NICKNAME_MAX = 1, 5
 NICKNAME_PATTERN = "^[가-힣]{1,5}$"

@@ -9,7 +9,7 @@ from pytest_django import Settings
 
 from accounts.models import RefreshToken, Session
 from accounts.services import standing
-from accounts.services.sessions import refresh
+from accounts.services.sessions import forget_dead, refresh
 from core.errors import NotSignedIn
 from tests.accounts.visitor import Visitor
 
@@ -236,7 +236,7 @@ def test_one_session_can_be_ended(app: Visitor, browser: Visitor) -> None:
     assert browser.delete(f"/auth/sessions/{of_app}").status_code == 204
 
     assert app.get("/members/me").status_code == 401
-    assert browser.delete(f"/auth/sessions/{of_app}").status_code == 404
+    assert browser.delete(f"/auth/sessions/{of_app}").status_code == 204
     assert len(browser.get("/auth/sessions").json()["results"]) == 1
 
 
@@ -258,3 +258,25 @@ def test_session_of_who_was_withdrawn_is_refused(app: Visitor) -> None:
     assert app.get("/members/me").status_code == 401
     with pytest.raises(NotSignedIn):
         refresh(app.refresh, client="native")
+
+
+def test_dead_sessions_are_forgotten_after_thirty_days(app: Visitor, browser: Visitor) -> None:
+    now = timezone.now()
+    ended, renewable = Session.objects.order_by("id")
+    Session.objects.filter(id=ended.id).update(ended_at=now - timedelta(days=29))
+    assert forget_dead(now) == 0
+
+    Session.objects.filter(id=ended.id).update(ended_at=now - timedelta(days=31))
+    Session.objects.filter(id=renewable.id).update(last_seen=now - timedelta(days=59))
+
+    assert forget_dead(now) == 1
+    assert list(Session.objects.all()) == [renewable]
+    assert RefreshToken.objects.filter(session=ended.id).count() == 0
+    assert forget_dead(now + timedelta(days=32)) == 1
+
+
+def test_what_was_just_ended_is_never_forgotten(app: Visitor, settings: Settings) -> None:
+    settings.SESSIONS_KEPT = timedelta(0)
+    Session.objects.update(ended_at=timezone.now())
+
+    assert forget_dead(timezone.now() + settings.ACCESS_TOKEN_LIFETIME) == 0

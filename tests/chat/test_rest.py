@@ -44,6 +44,11 @@ def test_a_repeat_gets_the_first_ones_message(call: Call, pair: Pair):
         ({"client_id": "c", "text": "x" * 1001}, "too_long"),
         ({"client_id": "not allowed", "text": "x"}, "invalid"),
         ({"client_id": "c"}, "invalid"),
+        ({"client_id": 7, "text": "x"}, "invalid"),
+        ({"client_id": "c", "text": 7}, "invalid"),
+        ({"client_id": " c", "text": "x"}, "invalid"),
+        ({"client_id": "c" * 65, "text": "x"}, "invalid"),
+        ({"client_id": "", "text": "x"}, "invalid"),
         ([], "invalid"),
     ],
 )
@@ -52,6 +57,16 @@ def test_a_message_that_cannot_be_sent_says_why(call: Call, pair: Pair, body: An
 
     assert (answer.status_code, answer.json()["code"]) == (400, code)
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_rest_takes_the_same_texts_as_the_socket(device, call: Call, pair: Pair):
+    b = await device(pair.tokens[1])
+
+    sent = call(pair.tokens[0], "POST", f"/rooms/{pair.room}/messages", json={"client_id": "c", "text": "a\0b "})
+    await b.expect("message.created")
+    await b.sent(pair.room, "a\0b ", client_id="c")
+
+    assert (sent.status_code, sent.json()["text"]) == (201, "a\0b ")
 
 
 def test_history_is_paged_from_the_newest_down(call: Call, pair: Pair):
