@@ -48,13 +48,19 @@ class ReportThrottle(MemberThrottle):
     scope = "report"
 
 
+class NewestOpened(NewestFirst):
+    ordering = ("-opens_at", "-id")  # type: ignore[assignment]  # DRF takes several, its stubs do not
+
+
 class RoomsView(APIView):
-    @extend_schema(operation_id="rooms", responses=RoomsSerializer)
+    @extend_schema(operation_id="rooms", parameters=NewestFirst.PARAMETERS, responses=RoomsSerializer)
     def get(self, request: MemberRequest) -> Response:
         """One's own rooms, newest first."""
-        rooms = selectors.rooms_with_history(request.user.pk)
+        pages = NewestOpened()
+        page = pages.paginate_queryset(selectors.own_rooms(request.user.pk), request, view=self) or []
+        rooms = selectors.rooms_with_history(request.user.pk, page)
         partners = _partners([room.partner for room in rooms])
-        return Response({"results": [_room(room, partners[room.partner]) for room in rooms], "next": None})
+        return pages.get_paginated_response([_room(room, partners[room.partner]) for room in rooms])
 
 
 class RoomView(APIView):

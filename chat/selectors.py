@@ -70,10 +70,14 @@ def every_room_of(member: int) -> list[RoomFacts]:
     return sorted(_facts(RoomMember.objects.filter(room__in=mine)), key=lambda room: (room.opens_at, room.id))
 
 
-def rooms_with_history(member: int, *, limit: int = 50) -> list[RoomSummary]:
-    """The member's rooms, newest first."""
-    mine = RoomMember.objects.filter(member=member).order_by("-room__opens_at", "-room")[:limit]
-    rows = RoomMember.objects.filter(room__in=[row.room_id for row in mine])
+def own_rooms(member: int) -> QuerySet[Room]:
+    """The member's rooms, for a page of them."""
+    return Room.objects.filter(id__in=RoomMember.objects.filter(member=member).values("room"))
+
+
+def rooms_with_history(member: int, rooms: Iterable[Room]) -> list[RoomSummary]:
+    """These rooms, all of them the member's, newest first."""
+    rows = RoomMember.objects.filter(room__in=[room.id for room in rooms])
     facts = sorted(_facts(rows), key=lambda room: (room.opens_at, room.id), reverse=True)
     return summaries(member, facts)
 

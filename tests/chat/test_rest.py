@@ -151,6 +151,22 @@ def test_the_partner_is_shown_as_they_described_themselves(call: Call, pair: Pai
     assert len(partner["keywords"]) == 3
 
 
+def test_own_rooms_are_paged_the_newest_first(service: Served, call: Call, pair: Pair):
+    code = (
+        "from datetime import timedelta; from django.utils import timezone; from chat.services import rooms;"
+        f"now = timezone.now(); rooms.close_room({pair.room}, reason='left');"
+        f"[(rooms.open_room(n, {tuple(pair.members)}, opens_at=now - timedelta(days=2), closes_at=now),"
+        " rooms.close_room(n, reason='left')) for n in (11, 12)]"
+    )
+    service.manage("shell", "-v", "0", "-c", code)
+
+    first = call(pair.tokens[0], "GET", "/rooms?limit=2").json()
+    second = call(pair.tokens[0], "GET", first["next"]).json()
+
+    assert [room["id"] for room in first["results"] + second["results"]] == [pair.room, 12, 11]
+    assert second["next"] is None
+
+
 def test_own_rooms_are_listed_and_nobody_elses(call: Call, pair: Pair):
     rooms = call(pair.tokens[0], "GET", "/rooms").json()
 
