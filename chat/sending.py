@@ -6,19 +6,18 @@ the log's word alone (the clock refuses nothing).
 
 import asyncio
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from django.utils.translation import gettext_lazy as _
 
 from chat.fanout.hub import Hub
 from chat.fanout.live_rooms import LiveRoom, LiveRooms, event_of
-from chat.message_log.append import LogWriter, MessageLog, Outcome, Pending
+from chat.message_log.append import LogWriter, MessageLog, Pending
 from chat.message_log.entry import Entry
 from chat.message_log.read import LogReader
 from chat.protocol import MAX_TEXT, ErrorCode
 from chat.selectors import RoomFacts
 from core.errors import Conflict, DomainError, Invalid, NotFound, Unavailable
-from core.telemetry.apm import Trace
 
 DETAILS = {
     ErrorCode.INVALID: _("This message can't be sent as it is."),
@@ -66,25 +65,14 @@ class Sending:
         self._reader = reader
         self._hub = hub
         self.log = MessageLog(writer, reader, stored=self._stored, learnt=self._learnt, idle=hub.forget_if_idle)
-
-    def submit(
-        self,
-        room: LiveRoom,
-        member: int,
-        client_id: str,
-        *,
-        text: str,
-        outcome: Outcome,
-        trace: Trace | None = None,
-    ) -> None:
-        """Store `text`, which `check_text` has passed; `member` is one of the room's. `outcome` hears its fate once."""
-        self.log.append(Pending(room, member, client_id, text=text, outcome=outcome, trace=trace))
+        # Store a text that `check_text` has passed, of one of the room's members.
+        self.submit: Callable[[Pending], None] = self.log.append
 
     async def send(self, facts: RoomFacts, member: int, client_id: str, *, text: str) -> Entry:
         """The same for a caller that waits (REST). Raises DomainError with the code of the refusal."""
         room = await self.view(facts)
         waiting = Waiting()
-        self.submit(room, member, client_id, text=text, outcome=waiting)
+        self.submit(Pending(room, member, client_id, text, waiting.stored, waiting.refused))
         return await waiting.entry
 
     async def view(self, facts: RoomFacts) -> LiveRoom:
@@ -127,7 +115,7 @@ def _view(facts: RoomFacts, tail: Entry | None) -> LiveRoom:
 
 
 class Waiting:
-    """An outcome that somebody awaits."""
+    """The fate of a message that somebody awaits."""
 
     def __init__(self) -> None:
         self.entry: asyncio.Future[Entry] = asyncio.get_running_loop().create_future()

@@ -10,6 +10,7 @@ from typing import Any
 import redis
 from channels.layers import get_channel_layer
 from django.conf import settings
+from msgspec.structs import astuple
 
 from chat.fanout.layer import RoomLayer, common_channel, envelope
 from chat.fanout.live_rooms import Event, event_of
@@ -60,7 +61,7 @@ def replaced_message(sender: str, member: int, before: int) -> dict[str, Any]:
 
 
 def events_message(sender: str, room: int, events: list[Event]) -> dict[str, Any]:
-    return {"type": "hub.events", "from": sender, "room": room, "events": [tuple(event) for event in events]}
+    return {"type": "hub.events", "from": sender, "room": room, "events": [astuple(event) for event in events]}
 
 
 def publish(group: str, message: dict[str, Any]) -> None:

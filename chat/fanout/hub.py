@@ -6,7 +6,7 @@ read from the log. What comes early is held until the gap before it is filled; r
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -39,6 +39,7 @@ class Hub:
         self._rooms = rooms
         self._reader = reader
         self._layer = layer
+        self._peers: Callable[[str], Collection[str]] | None = getattr(layer, "peers", None)
         self._channel = ""
         self._out: dict[int, list[Event]] = {}
         self._word: list[tuple[str, dict[str, Any]]] = []
@@ -83,6 +84,8 @@ class Hub:
         self.forget_if_idle(room)
 
     def forget_if_idle(self, room: LiveRoom) -> None:
+        if room.subscriptions:
+            return
         if self._rooms.forget_if_idle(room) and room.subscribed:
             room.subscribed = False
             self._joining[room.id] = False
@@ -161,15 +164,16 @@ class Hub:
             room.repairing = True
             self._spawn(self._repair(room), f"repair room {room.id}")
 
-    def _elsewhere(self, room_id: int) -> bool:
-        return not hasattr(self._layer, "peers") or bool(self._layer.peers(group_of(room_id)))
-
     def _hand(self, room: LiveRoom, event: Event) -> None:
         room.delivered = event.seq
-        room.learn(event)
+        if event.seq > room.last or event.is_closed:
+            room.learn(event)
         for subscription in tuple(room.subscriptions):
             if subscription.live:
                 subscription.show(event)
+
+    def _elsewhere(self, room_id: int) -> bool:
+        return self._peers is None or bool(self._peers(group_of(room_id)))
 
     async def _repair(self, room: LiveRoom) -> None:
         try:

@@ -15,7 +15,7 @@ import logging
 import os
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import Any
 
 import msgspec
@@ -39,6 +39,7 @@ _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder().decode
 
 JOIN, HERE, PART, SEND = "join", "here", "part", "send"
+EVERYBODY, NOBODY = frozenset({""}), frozenset[str]()
 
 
 def common_channel(prefix: str) -> str:
@@ -122,11 +123,11 @@ class RoomLayer(BaseChannelLayer):
         for process in self.peers(group):
             self._queue(process, group, message)
 
-    def peers(self, group: str) -> set[str]:
+    def peers(self, group: str) -> Set[str]:
         """The other processes that have this group; "" (all of them) where we can't know, or not yet."""
-        if group not in self._groups or self._is_settling(group):
-            return {""}
-        return self._peers.get(group, set())
+        if group not in self._groups or (group in self._settling and self._is_settling(group)):
+            return EVERYBODY
+        return self._peers.get(group, NOBODY)
 
     def _is_settling(self, group: str) -> bool:
         until = self._settling.get(group)

@@ -1,14 +1,16 @@
 """This process's view of the rooms its sockets are in: members, the log's tail, who listens. Never the truth."""
 
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-from chat.message_log.entry import Entry
+import msgspec
+
+from chat.message_log.entry import TEXT, Entry
 from chat.message_log.tail import RoomTail
 from chat.protocol import MessageAck, MessageCreated, RoomClosed, encode, moment
 
 
-class Event(NamedTuple):
-    """One log entry on its way to sockets: encoded once, however many get it. Travels between processes as it is."""
+class Event(msgspec.Struct, gc=False, frozen=True):
+    """One log entry on its way to sockets: encoded once, however many get it."""
 
     seq: int
     sent_at: int
@@ -26,7 +28,7 @@ def event_of(entry: Entry) -> Event:
                 room=entry.room,
                 seq=entry.seq,
                 id=entry.id,
-                kind=entry.kind,
+                kind=TEXT,
                 sender=entry.sender,
                 client_id=entry.client_id,
                 text=entry.text,

@@ -42,10 +42,8 @@ def accept_response(key: bytes, subprotocol: bytes | None) -> bytes:
     )
 
 
-def text_header(size: int) -> bytes:
-    """Of one final, unmasked text frame (5.2)."""
-    if size < 126:
-        return _SHORT_HEADERS[size]
+def long_header(size: int) -> bytes:
+    """Of one final, unmasked text frame of 126 bytes or more (5.2)."""
     if size < 65536:
         return b"\x81\x7e" + size.to_bytes(2, "big")
     return b"\x81\x7f" + size.to_bytes(8, "big")
@@ -166,7 +164,8 @@ class Connection(asyncio.Protocol):
 
     # --- writing
     def _write(self, frame: bytes) -> None:
-        self.transport.write(text_header(len(frame)) + frame)
+        size = len(frame)
+        self.transport.write((_SHORT_HEADERS[size] if size < 126 else long_header(size)) + frame)
 
     def pause_writing(self) -> None:
         self.stuck_since = Clock.now

@@ -12,10 +12,9 @@ import msgspec
 
 from accounts.tokens import AccessToken, InvalidToken, read_access
 from chat.fanout.live_rooms import LiveRoom, Subscription
-from chat.gateway.bucket import Bucket
 from chat.gateway.clock import Clock
 from chat.gateway.outgoing import Backlogged, Outgoing
-from chat.message_log.entry import Entry
+from chat.message_log.append import Pending
 from chat.protocol import (
     HEARTBEAT_S,
     MAX_CLIENT_ID,
@@ -49,6 +48,9 @@ if TYPE_CHECKING:
 # Messages: a burst, then so many a second. Frames of any kind: above this the connection ends with 4529.
 SEND_BURST, SENDS_PER_S = 60.0, 20.0
 FRAME_BURST, FRAMES_PER_S = 400.0, 50.0
+# A token bucket in one float: until when a socket has used up its even share; so far ahead of now it may be at most.
+SENDS_AHEAD_S = (SEND_BURST - 1) / SENDS_PER_S
+FRAMES_AHEAD_S = (FRAME_BURST - 1) / FRAMES_PER_S
 BAD_FRAMES = 20  # then the connection ends with 4500
 NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # the last: nested too deeply
 
@@ -71,9 +73,9 @@ class Session:
     __slots__ = (
         "_answers",
         "_bad",
-        "_frames",
+        "_frames_until",
         "_process",
-        "_sends",
+        "_sends_until",
         "_typed",
         "access",
         "came",
@@ -96,8 +98,7 @@ class Session:
         self.resume: dict[int, int] = {}  # room → the last seq the client has
         self.subscriptions: dict[int, Subscription] = {}
         self._answers = ANONYMOUS
-        self._frames = Bucket(FRAME_BURST, FRAMES_PER_S)
-        self._sends = Bucket(SEND_BURST, SENDS_PER_S)
+        self._frames_until = self._sends_until = self.opened
         self._typed: dict[int, float] = {}
         self._bad = 0
 
@@ -108,15 +109,17 @@ class Session:
 
     # --- from the socket
     def may_go_on(self) -> bool:
-        """Counts a frame that is no whole message (control frames, fragments); False: too many, the connection ends."""
-        if self._frames.take():
+        """Counts a frame, also one that is no whole message (control frames, fragments); False: too many, this ends."""
+        now = Clock.now
+        until = self._frames_until if self._frames_until > now else now
+        if until > now + FRAMES_AHEAD_S:
             self.socket.close(CloseCode.FLOODING)
             return False
+        self._frames_until = until + 1 / FRAMES_PER_S
         return True
 
     def received(self, payload: bytes) -> None:
-        if self._frames.take():
-            self.socket.close(CloseCode.FLOODING)
+        if not self.may_go_on():
             return
         try:
             frame = decode(payload)
@@ -125,10 +128,11 @@ class Session:
         except NOT_JSON:
             self.socket.close(CloseCode.BAD_FRAMES, "not JSON")
         else:
-            if self._process.coin.toss():
-                self._process.trace = Trace("websocket", frame.__struct_config__.tag, rate=self._process.coin.rate)
+            process = self._process
+            if process.coin.toss():
+                process.trace = Trace("websocket", frame.__struct_config__.tag, rate=process.coin.rate)
             self._answers[type(frame)](self, frame)
-            if self._process.trace is not None:
+            if process.trace is not None:
                 self._end_trace()
 
     def _end_trace(self) -> None:
@@ -195,14 +199,17 @@ class Session:
         text, mistake = check_text(frame.text)
         if mistake is not None:
             self._fail(mistake, ref=frame.client_id)
-        elif wait := self._sends.take():
-            self._fail(ErrorCode.RATE_LIMITED, ref=frame.client_id, retry_after_s=wait)
+            return
+        now = Clock.now
+        until = self._sends_until if self._sends_until > now else now
+        if until > now + SENDS_AHEAD_S:
+            self._fail(ErrorCode.RATE_LIMITED, ref=frame.client_id, retry_after_s=until - now - SENDS_AHEAD_S)
         else:
+            self._sends_until = until + 1 / SENDS_PER_S
             trace, self._process.trace = self._process.trace, None
-            outcome = SocketOutcome(self, subscription)
-            self._process.sending.submit(
-                subscription.room, self.member, frame.client_id, text=text, outcome=outcome, trace=trace
-            )
+            stored, refused = subscription.acknowledge, self.refused
+            room, member, client_id = subscription.room, self.member, frame.client_id
+            self._process.sending.submit(Pending(room, member, client_id, text, stored, refused, trace))
 
     def _sync(self, frame: Sync) -> None:
         subscription = self.subscriptions.get(frame.room)
@@ -269,23 +276,6 @@ class Session:
 def _ref_of(seen: Glimpse) -> str:
     ref = seen.client_id if isinstance(seen.client_id, str) and seen.client_id else seen.type
     return (ref or "")[:MAX_CLIENT_ID]
-
-
-class SocketOutcome:
-    """The fate of a message goes into the socket it came from, if that is still there."""
-
-    __slots__ = ("_session", "_subscription")
-
-    def __init__(self, session: Session, subscription: Subscription) -> None:
-        self._session = session
-        self._subscription = subscription
-
-    def stored(self, entry: Entry) -> None:
-        self._subscription.acknowledge(entry)
-
-    def refused(self, code: str, client_id: str) -> None:
-        if self._subscription.outlet is not None:
-            self._session.refused(code, client_id)
 
 
 Answers = dict[type, Callable[[Session, Any], None]]

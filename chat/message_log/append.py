@@ -3,7 +3,7 @@
 A batch is whatever gathered while the last write was under way: no timer, no latency added when idle, one batch in
 flight, at most one message of a room in it (so that a refused one can't be overtaken). The unique (room, seq) decides
 between processes; what it refused, or what MongoDB did not answer for, is settled by one read of the log
-(`entry.judge`). Nothing here raises into a caller: the outcome goes to `Pending.outcome` and to `stored`.
+(`entry.judge`). Nothing here raises into a caller: a message's fate goes to its `Pending` and to `stored`.
 """
 
 import asyncio
@@ -11,12 +11,13 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from typing import Any
 
+import msgspec
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import PyMongoError
 
-from chat.message_log.entry import TEXT, Entry, Verdict, from_milliseconds, judge, place_after, text_document
+from chat.message_log.entry import Entry, Verdict, entry_id, from_milliseconds, judge, place_after, text_document
 from chat.message_log.mongo import DURABLE
 from chat.message_log.read import LogReader, LogUnreadable
 from chat.message_log.tail import RoomTail
@@ -38,62 +39,39 @@ class OutcomeUnknown(Exception):
     """MongoDB did not say whether a batch is stored: done, not done, or done later."""
 
 
-class Outcome(Protocol):
-    """Where the fate of one message goes: into the socket it came from, or to whoever waits for it."""
+class Pending(msgspec.Struct, eq=False):
+    """One message on its way into the log. Its fate goes to one of the two callables, once.
 
-    def stored(self, entry: Entry) -> None: ...
-    def refused(self, code: str, client_id: str) -> None: ...
+    `refused` is told the code and the client_id; `trace`, of the few that are traced, ends when the fate is known.
+    """
 
-
-class Pending:
-    """One message on its way into the log."""
-
-    __slots__ = ("answered", "client_id", "outcome", "room", "sender", "sent_at", "seq", "text", "trace")
-
-    def __init__(
-        self,
-        room: RoomTail,
-        sender: int,
-        client_id: str,
-        *,
-        text: str,
-        outcome: Outcome,
-        trace: Trace | None = None,
-    ) -> None:
-        """`trace`, of the few that are traced, ends when the message's fate is known."""
-        self.room = room
-        self.sender = sender
-        self.client_id = client_id
-        self.text = text
-        self.outcome = outcome
-        self.seq = 0
-        self.sent_at = 0
-        self.answered = False
-        self.trace = trace
+    room: RoomTail
+    sender: int
+    client_id: str
+    text: str
+    stored: Callable[[Entry], None]
+    refused: Callable[[str, str], None]
+    trace: Trace | None = None
+    seq: int = 0
+    sent_at: int = 0
+    answered: bool = False
 
     def entry(self) -> Entry:
-        return Entry(
-            room=self.room.id,
-            seq=self.seq,
-            kind=TEXT,
-            sender=self.sender,
-            client_id=self.client_id,
-            sent_at=self.sent_at,
-            text=self.text,
-        )
+        room, seq = self.room.id, self.seq
+        return Entry(room, seq, entry_id(room, seq), self.sender, self.client_id, self.sent_at, self.text)
 
     def acknowledge(self, entry: Entry) -> None:
         """Once: a repair of the room may have met the entry in the log before its own write was answered."""
         if not self.answered:
             self.answered = True
-            self.outcome.stored(entry)
+            self.stored(entry)
             if self.trace is not None:
                 self.trace.end()
 
     def refuse(self, code: str) -> None:
         if not self.answered:
             self.answered = True
-            self.outcome.refused(code, self.client_id)
+            self.refused(code, self.client_id)
             if self.trace is not None:
                 self.trace.end(code, failed=code == "unavailable")
 
@@ -162,7 +140,9 @@ class MessageLog:
         elif self._waiting >= BACKLOG or len(room.queue) >= ROOM_BACKLOG:
             pending.refuse("unavailable")
         else:
-            self._count(1)
+            if not self._waiting:
+                self._nothing_waits.clear()
+            self._waiting += 1
             if room.writing is not None:
                 room.queue.append(pending)
             else:
@@ -191,17 +171,16 @@ class MessageLog:
     def waiting(self) -> int:
         return self._waiting
 
-    def _count(self, change: int) -> None:
-        self._waiting += change
-        if self._waiting:
-            self._nothing_waits.clear()
-        else:
+    def _left(self) -> None:
+        self._waiting -= 1
+        if not self._waiting:
             self._nothing_waits.set()
 
     def _write_next(self, room: RoomTail, pending: Pending) -> None:
         room.writing = pending
+        if not self._next:
+            self._wake.set()
         self._next.append(pending)
-        self._wake.set()
 
     async def _write(self, batch: list[Pending]) -> None:
         closed = [pending for pending in batch if pending.room.closed]
@@ -303,7 +282,7 @@ class MessageLog:
         room.queue.clear()
         room.writing = None
         for pending in waiting:
-            self._count(-1)
+            self._left()
             pending.refuse("unavailable")
         self._idle(room)
 
@@ -321,7 +300,7 @@ class MessageLog:
         self._proceed(pending.room)
 
     def _proceed(self, room: RoomTail) -> None:
-        self._count(-1)
+        self._left()
         room.writing = None
         if room.queue:
             self._write_next(room, room.queue.popleft())

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -13,25 +14,29 @@ CLOSED_SENDER, CLOSED_CLIENT_ID = 0, "closed"
 
 
 class Entry(msgspec.Struct, gc=False, frozen=True):
-    """One entry of a room's log. `sent_at` is in milliseconds since 1970 UTC; `reason` and `by` belong to `closed`."""
+    """One entry of a room's log: a text, or `is_closed`, the last one there ever is, to which `reason` and `by` belong.
+
+    `sent_at` is in milliseconds since 1970 UTC.
+    """
 
     room: int
     seq: int
-    kind: str
+    id: str
     sender: int
     client_id: str
     sent_at: int
     text: str = ""
+    is_closed: bool = False
     reason: str = ""
     by: int | None = None
 
     @property
-    def id(self) -> str:
-        return f"{self.room}-{self.seq}"
+    def kind(self) -> str:
+        return CLOSED if self.is_closed else TEXT
 
-    @property
-    def is_closed(self) -> bool:
-        return self.kind == CLOSED
+
+def entry_id(room: int, seq: int) -> str:
+    return f"{room}-{seq}"
 
 
 class Verdict(Enum):
@@ -95,11 +100,12 @@ def from_document(document: dict[str, Any]) -> Entry:
     return Entry(
         room=int(document["room"]),
         seq=int(document["seq"]),
-        kind=document["kind"],
+        id=entry_id(document["room"], document["seq"]),
         sender=int(key["sender"]),
         client_id=key["client_id"],
         sent_at=to_milliseconds(document["sent_at"]),
         text=document.get("text", ""),
+        is_closed=document["kind"] == CLOSED,
         reason=document.get("reason", ""),
         by=None if by is None else int(by),
     )
@@ -110,5 +116,6 @@ def to_milliseconds(at: datetime) -> int:
     return round(at.timestamp() * 1000)
 
 
+@lru_cache(maxsize=256)  # the messages of a batch share their time
 def from_milliseconds(at: int) -> datetime:
     return datetime.fromtimestamp(at / 1000, UTC)

@@ -39,6 +39,7 @@ class RoomTail:
     def learn(self, logged: Logged) -> None:
         if logged.seq >= self.last:
             self.last = logged.seq
-            self.last_sent_at = max(self.last_sent_at, logged.sent_at)
+            if logged.sent_at > self.last_sent_at:
+                self.last_sent_at = logged.sent_at
         if logged.is_closed:
             self.closed = True

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from chat.message_log.entry import CLOSED_CLIENT_ID, CLOSED_SENDER, TEXT, Entry
+from chat.message_log.entry import CLOSED_CLIENT_ID, CLOSED_SENDER, Entry
 
 
 class Rule(StrEnum):
@@ -62,7 +62,7 @@ class LogCheck:
 
     def _may_be_from(self, sender: int, entry: Entry) -> bool:
         """The end of a room has a sender of its own, which nobody is."""
-        if entry.kind == TEXT:
+        if not entry.is_closed:
             return self._members is None or sender in self._members
         return (sender, entry.client_id) == (CLOSED_SENDER, CLOSED_CLIENT_ID)
 
