@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dev.stack.process import CLONE, Process, Server
@@ -28,10 +28,13 @@ class Application(Server):
         workers: int = WORKERS,
         worker_class: str = "config.worker.Worker",
         name: str = "gunicorn",
+        under: Sequence[str] = (),
     ) -> None:
+        """`under`: a command that runs another one, and measures it or keeps it on a core."""
         super().__init__(name, CLONE, port=port, environ=environ, log=log)
         self.grace_seconds = GRACE_SECONDS + 5
         self.command = [
+            *under,
             *(sys.executable, "-m", "gunicorn"),
             *("--config", "python:dev.stack.gunicorn_conf"),
             *("--worker-class", worker_class),

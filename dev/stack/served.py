@@ -1,7 +1,7 @@
 """The whole service on data of its own (Kakao's stand-in, scheduler, gunicorn) for tests that come from outside."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dev.stack.application import WORKERS, Application, Standin, manage, prepare, scheduler
@@ -21,6 +21,7 @@ class Served:
         worker_class: str = "config.worker.Worker",
         with_scheduler: bool = True,
         with_standin: bool = True,
+        under: Sequence[str] = (),
     ) -> None:
         port, standin_port = free_port(), free_port()
         self.directory = directory
@@ -37,7 +38,12 @@ class Served:
         self.standin = Standin(directory / "standin.log", port=standin_port, environ=self.environ)
         self.scheduler = scheduler(directory / "scheduler.log", environ=self.environ)
         self.application = Application(
-            directory / "gunicorn.log", port=port, environ=self.environ, workers=workers, worker_class=worker_class
+            directory / "gunicorn.log",
+            port=port,
+            environ=self.environ,
+            workers=workers,
+            worker_class=worker_class,
+            under=under,
         )
         self.processes: list[Process] = [
             *([self.standin] if with_standin else []),
