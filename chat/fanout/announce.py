@@ -13,17 +13,13 @@ from django.conf import settings
 from msgspec.structs import astuple
 
 from chat.fanout.layer import RoomLayer, common_channel, envelope
-from chat.fanout.live_rooms import Event, event_of
+from chat.fanout.live_rooms import Event, event_of, group_of
 from chat.message_log.entry import Entry
 from chat.protocol import MessageRead, encode
 
 logger = logging.getLogger(__name__)
 
 EVERYBODY = "processes"
-
-
-def group_of(room: int) -> str:
-    return f"room.{room}"
 
 
 def entry(entry: Entry) -> None:

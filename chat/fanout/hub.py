@@ -15,12 +15,11 @@ from chat.fanout.announce import (
     EVERYBODY,
     events_message,
     frame_message,
-    group_of,
     presence_message,
     replaced_message,
 )
 from chat.fanout.lasting import lasting
-from chat.fanout.live_rooms import Event, LiveRoom, LiveRooms, Subscription, event_of
+from chat.fanout.live_rooms import Event, LiveRoom, LiveRooms, Subscription, event_of, group_of
 from chat.message_log.entry import Entry
 from chat.message_log.read import LogReader, LogUnreadable
 from chat.protocol import RESUME_PAGE
@@ -121,7 +120,7 @@ class Hub:
     # --- entries
     def publish(self, room: LiveRoom, event: Event) -> None:
         """Tell the other processes, if any has this room."""
-        if self._elsewhere(room.id):
+        if self._peers is None or self._peers(room.group):
             self._out.setdefault(room.id, []).append(event)
             self._wake.set()
 
@@ -148,11 +147,16 @@ class Hub:
         self._wake.set()
 
     def deliver(self, room: LiveRoom, event: Event) -> None:
-        if event.seq == room.delivered + 1:
-            self._hand(room, event)
-            while room.held and (following := room.held.pop(room.delivered + 1, None)) is not None:
-                self._hand(room, following)
-        elif event.seq > room.delivered:
+        following: Event | None = event
+        while following is not None and following.seq == room.delivered + 1:
+            room.delivered = following.seq
+            if following.seq > room.last or following.is_closed:
+                room.learn(following)
+            for subscription in tuple(room.subscriptions):
+                if subscription.live:
+                    subscription.show(following)
+            following = room.held.pop(room.delivered + 1, None) if room.held else None
+        if event.seq > room.delivered:
             if len(room.held) < HELD:
                 room.held[event.seq] = event
             self._ahead_of(room, event.seq)
@@ -163,14 +167,6 @@ class Hub:
         if not room.repairing:
             room.repairing = True
             self._spawn(self._repair(room), f"repair room {room.id}")
-
-    def _hand(self, room: LiveRoom, event: Event) -> None:
-        room.delivered = event.seq
-        if event.seq > room.last or event.is_closed:
-            room.learn(event)
-        for subscription in tuple(room.subscriptions):
-            if subscription.live:
-                subscription.show(event)
 
     def _elsewhere(self, room_id: int) -> bool:
         return self._peers is None or bool(self._peers(group_of(room_id)))

@@ -1,5 +1,6 @@
 """This process's view of the rooms its sockets are in: members, the log's tail, who listens. Never the truth."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
@@ -7,6 +8,10 @@ import msgspec
 from chat.message_log.entry import TEXT, Entry
 from chat.message_log.tail import RoomTail
 from chat.protocol import MessageAck, MessageCreated, RoomClosed, encode, moment
+
+
+def group_of(room: int) -> str:
+    return f"room.{room}"
 
 
 class Event(msgspec.Struct, gc=False, frozen=True):
@@ -41,6 +46,9 @@ def event_of(entry: Entry) -> Event:
 class Outlet(Protocol):
     """What a subscription needs of a socket's outgoing side (chat/gateway/outgoing.py)."""
 
+    paused: bool
+    write: Callable[[bytes], None]
+
     def control(self, frame: bytes) -> None: ...
     def event(self, frame: bytes, subscription: "Subscription", seq: int, *, is_repeat: bool = False) -> None: ...
     def ephemeral(self, frame: bytes) -> None: ...
@@ -70,7 +78,10 @@ class Subscription:
             return
         self.cursor = event.seq
         ack = self.acks.pop(event.seq, None) if self.acks else None
-        self.outlet.event(ack or event.frame, self, event.seq)
+        if self.outlet.paused:
+            self.outlet.event(ack or event.frame, self, event.seq)
+        else:
+            self.outlet.write(ack or event.frame)
 
     def acknowledge(self, entry: Entry) -> None:
         """Now, if its seq has been shown already; otherwise when its turn comes."""
@@ -121,6 +132,7 @@ class LiveRoom(RoomTail):
         "again",
         "closes_at",
         "delivered",
+        "group",
         "heard",
         "held",
         "members",
@@ -137,6 +149,7 @@ class LiveRoom(RoomTail):
     ) -> None:
         """Times in milliseconds since 1970; `tail` and `closed` as in RoomTail."""
         super().__init__(room, tail, closed=closed)
+        self.group = group_of(room)
         self.members = members
         self.opens_at = opens_at
         self.closes_at = closes_at

@@ -29,7 +29,6 @@ _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # 1.3
 FIN, RSV, OPCODE = 0x80, 0x70, 0x0F  # 5.2
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 PROTOCOL_ERROR, UNSUPPORTED, BAD_DATA, GOING_AWAY = 1002, 1003, 1007, 1001  # 7.4.1
-_SHORT_HEADERS = [bytes((FIN | TEXT, size)) for size in range(126)]
 
 
 def accept_response(key: bytes, subprotocol: bytes | None) -> bytes:
@@ -42,11 +41,16 @@ def accept_response(key: bytes, subprotocol: bytes | None) -> bytes:
     )
 
 
-def long_header(size: int) -> bytes:
-    """Of one final, unmasked text frame of 126 bytes or more (5.2)."""
+def text_header(size: int) -> bytes:
+    """Of one final, unmasked text frame (5.2)."""
+    if size < 126:
+        return bytes((FIN | TEXT, size))
     if size < 65536:
         return b"\x81\x7e" + size.to_bytes(2, "big")
     return b"\x81\x7f" + size.to_bytes(8, "big")
+
+
+_HEADERS = [text_header(size) for size in range(1024)]  # of nearly every frame
 
 
 class Connection(asyncio.Protocol):
@@ -120,10 +124,13 @@ class Connection(asyncio.Protocol):
             self._rest = data[at:]
 
     def _text(self, payload: bytes) -> None:
-        if not payload.isascii() and not _is_utf8(payload):  # 8.1
+        try:
+            payload.decode()  # 8.1
+        except UnicodeDecodeError:
             self.close(BAD_DATA)
-        elif self.session is not None:
-            self.session.received(payload)
+        else:
+            if self.session is not None:
+                self.session.received(payload)
 
     def _seldom(self, head: int, payload: bytes) -> None:
         """Control frames, fragments and mistakes: hardly ever seen from our clients."""
@@ -165,7 +172,7 @@ class Connection(asyncio.Protocol):
     # --- writing
     def _write(self, frame: bytes) -> None:
         size = len(frame)
-        self.transport.write((_SHORT_HEADERS[size] if size < 126 else long_header(size)) + frame)
+        self.transport.write((_HEADERS[size] if size < len(_HEADERS) else text_header(size)) + frame)
 
     def pause_writing(self) -> None:
         self.stuck_since = Clock.now

@@ -28,7 +28,7 @@ class Queued(NamedTuple):
 
 
 class Outgoing:
-    __slots__ = ("_bytes", "_overflowing", "_queue", "_resync", "_waiting", "_write", "paused")
+    __slots__ = ("_bytes", "_overflowing", "_queue", "_resync", "_waiting", "paused", "write")
 
     def __init__(
         self,
@@ -37,8 +37,11 @@ class Outgoing:
         resync: Callable[[Backlogged, int], bytes],
         overflowing: Callable[[], None],
     ) -> None:
-        """`resync(subscription, seq)` makes the frame that tells the client; `overflowing()` ends the connection."""
-        self._write = write
+        """`resync(subscription, seq)` makes the frame that tells the client; `overflowing()` ends the connection.
+
+        Others may call `write` themselves while it is not `paused`.
+        """
+        self.write = write
         self._resync = resync
         self._overflowing = overflowing
         self._queue: deque[Queued] | None = None
@@ -51,21 +54,21 @@ class Outgoing:
         if self.paused:
             self._enqueue(Queued(frame))
         else:
-            self._write(frame)
+            self.write(frame)
 
     def event(self, frame: bytes, subscription: Backlogged, seq: int, *, is_repeat: bool = False) -> None:
         """An entry of a room's log; or, as `is_repeat`, the ack of one that went this way before."""
         if self.paused:
             self._enqueue(Queued(frame, subscription, seq, is_repeat))
         else:
-            self._write(frame)
+            self.write(frame)
 
     def ephemeral(self, frame: bytes) -> None:
         """Typing, presence: nobody misses one."""
         if self.paused:
             self._enqueue(Queued(frame, is_ephemeral=True))
         else:
-            self._write(frame)
+            self.write(frame)
 
     def pause(self) -> None:
         self.paused = True
@@ -78,7 +81,7 @@ class Outgoing:
         while self._queue and not self.paused:
             queued = self._queue.popleft()
             self._bytes -= len(queued.frame)
-            self._write(queued.frame)
+            self.write(queued.frame)
         if not self._queue:
             self._queue = None
         if not self.paused:
@@ -95,7 +98,7 @@ class Outgoing:
         """The socket is gone: nothing is written any more, and nobody waits for it."""
         self._queue = None
         self._bytes = 0
-        self._write = _nowhere
+        self.write = _nowhere
         self.paused = False
         self._release()
 

@@ -17,7 +17,7 @@ import msgspec
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import PyMongoError
 
-from chat.message_log.entry import Entry, Verdict, entry_id, from_milliseconds, judge, place_after, text_document
+from chat.message_log.entry import Entry, Verdict, from_milliseconds, judge, place_after, text_document
 from chat.message_log.mongo import DURABLE
 from chat.message_log.read import LogReader, LogUnreadable
 from chat.message_log.tail import RoomTail
@@ -58,7 +58,7 @@ class Pending(msgspec.Struct, eq=False):
 
     def entry(self) -> Entry:
         room, seq = self.room.id, self.seq
-        return Entry(room, seq, entry_id(room, seq), self.sender, self.client_id, self.sent_at, self.text)
+        return Entry(room, seq, f"{room}-{seq}", self.sender, self.client_id, self.sent_at, self.text)
 
     def acknowledge(self, entry: Entry) -> None:
         """Once: a repair of the room may have met the entry in the log before its own write was answered."""
@@ -171,11 +171,6 @@ class MessageLog:
     def waiting(self) -> int:
         return self._waiting
 
-    def _left(self) -> None:
-        self._waiting -= 1
-        if not self._waiting:
-            self._nothing_waits.set()
-
     def _write_next(self, room: RoomTail, pending: Pending) -> None:
         room.writing = pending
         if not self._next:
@@ -281,8 +276,10 @@ class MessageLog:
         waiting = [room.writing, *room.queue] if room.writing else list(room.queue)
         room.queue.clear()
         room.writing = None
+        self._waiting -= len(waiting)
+        if not self._waiting:
+            self._nothing_waits.set()
         for pending in waiting:
-            self._left()
             pending.refuse("unavailable")
         self._idle(room)
 
@@ -290,7 +287,9 @@ class MessageLog:
     def _done(self, pending: Pending, entry: Entry) -> None:
         room = pending.room
         room.learn(entry)
-        self._remember(entry)
+        self._recent[(entry.room, entry.sender, entry.client_id)] = entry
+        if len(self._recent) > RECENT:
+            self._recent.popitem(last=False)
         pending.acknowledge(entry)
         self._stored(room, entry)
         self._proceed(room)
@@ -300,14 +299,11 @@ class MessageLog:
         self._proceed(pending.room)
 
     def _proceed(self, room: RoomTail) -> None:
-        self._left()
+        self._waiting -= 1
+        if not self._waiting:
+            self._nothing_waits.set()
         room.writing = None
         if room.queue:
             self._write_next(room, room.queue.popleft())
         else:
             self._idle(room)
-
-    def _remember(self, entry: Entry) -> None:
-        self._recent[(entry.room, entry.sender, entry.client_id)] = entry
-        if len(self._recent) > RECENT:
-            self._recent.popitem(last=False)

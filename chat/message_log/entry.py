@@ -35,10 +35,6 @@ class Entry(msgspec.Struct, gc=False, frozen=True):
         return CLOSED if self.is_closed else TEXT
 
 
-def entry_id(room: int, seq: int) -> str:
-    return f"{room}-{seq}"
-
-
 class Verdict(Enum):
     """What one majority read of the log says about an insert that was refused, or whose outcome is unknown."""
 
@@ -100,7 +96,7 @@ def from_document(document: dict[str, Any]) -> Entry:
     return Entry(
         room=int(document["room"]),
         seq=int(document["seq"]),
-        id=entry_id(document["room"], document["seq"]),
+        id=f"{document['room']}-{document['seq']}",
         sender=int(key["sender"]),
         client_id=key["client_id"],
         sent_at=to_milliseconds(document["sent_at"]),
