@@ -10,11 +10,13 @@ must reach its partner once and in its sender's order. Speaks to loopback only, 
 import asyncio
 import gc
 import ipaddress
+import itertools
 import json
 import math
 import os
 import random
 import resource
+import signal
 import sys
 import time
 from dataclasses import dataclass, field
@@ -38,6 +40,8 @@ TEXTS = [
 ]
 WITHIN_S = 20  # a connect, or the last deliveries
 LIMIT_MS = 100  # the p99 that the highest rate must keep
+TRY_LATER = 4003  # a close code of ours; its reason are the milliseconds
+FIRST_DELAY_S, LONGEST_DELAY_S = 0.5, 30.0  # full jitter, as the web client's
 KEPT = 0.97  # of the offered rate must be delivered within the window
 
 
@@ -53,6 +57,14 @@ class Job:
     watched: dict[str, int] = field(default_factory=dict)
     core: int | None = None
     at_most_s: float = 120
+
+
+class SentAway(Exception):
+    """The server has told this device to come later."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
 
 
 class Device(WSListener):
@@ -74,10 +86,16 @@ class Device(WSListener):
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         if frame.msg_type is WSMsgType.CLOSE:
-            self.fleet.trouble(f"closed by the server with {frame.get_close_code()}")
+            self._closed(frame.get_close_code(), frame.get_close_message() or "")
             transport.disconnect()
         elif frame.msg_type is WSMsgType.TEXT:
             self._heard(frame.get_payload_as_bytes(), now())
+
+    def _closed(self, code: int, reason: str) -> None:
+        if code == TRY_LATER and not self.ready.done():
+            self.ready.set_exception(SentAway(int(reason) / 1000))
+        else:
+            self.fleet.trouble(f"closed by the server with {code}")
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         self.open = False
@@ -202,6 +220,53 @@ class Fleet:
             "failed": len(failures),
             "failures": failures[:3],
             "us_per_connect": usage.us_per(before, len(fresh)),
+        }
+
+    async def arrive(self, number: int, within_s: float, addresses: int = 1) -> dict[str, Any]:
+        """As clients come: all at once, and again when they are told to come later."""
+        self.devices += [Device(self, self._speech(index)) for index in range(len(self.devices), number)]
+        return await self._let_come(addresses, within_s)
+
+    async def come_back(self, kill: int, within_s: float, addresses: int = 1) -> dict[str, Any]:
+        """Kill the process that serves, then all come back."""
+        self.closing = True  # that sockets break is no trouble now
+        os.kill(kill, signal.SIGKILL)
+        while any(device.open for device in self.devices):  # noqa: ASYNC110 - as in _drain
+            await asyncio.sleep(0.01)
+        self.closing = False
+        return await self._let_come(addresses, within_s)
+
+    async def _let_come(self, addresses: int, within_s: float) -> dict[str, Any]:
+        before, began = Usage.now(self.job.watched), now()
+        self.sent_away, failures = 0, dict[str, int]()
+
+        async def come(device: Device) -> None:
+            for again in itertools.count():
+                await asyncio.sleep(random.uniform(0, min(FIRST_DELAY_S * 2**again, LONGEST_DELAY_S)))
+                device.ready = asyncio.get_running_loop().create_future()
+                try:
+                    await self._open(device, addresses)
+                    return
+                except SentAway as told:
+                    self.sent_away += 1
+                    await asyncio.sleep(told.seconds)
+                except Exception as error:  # picows has errors of its own
+                    name = str(error)[:60]
+                    failures[name] = failures.get(name, 0) + 1
+
+        tasks = [asyncio.create_task(come(device)) for device in self.devices]
+        await asyncio.wait(tasks, timeout=within_s)
+        took = now() - began
+        for task in tasks:
+            task.cancel()
+        back = sum(device.open for device in self.devices)
+        return {
+            "devices": len(self.devices),
+            "back": back,
+            "seconds": round(took, 1),
+            "sent_away": self.sent_away,
+            "failures": failures,
+            "us_per_connect": Usage.now(self.job.watched).us_per(before, back),
         }
 
     def _speech(self, index: int) -> Speech:
