@@ -4,13 +4,15 @@ Reading one never touches a database: the socket gateway reads an access token f
 """
 
 import hashlib
+import hmac
 import secrets
 import time
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from typing import Any
 
 import jwt
+import msgspec
 from django.conf import settings
 from django.core import signing
 from django.utils.crypto import salted_hmac
@@ -18,8 +20,7 @@ from django.utils.crypto import salted_hmac
 from core.errors import NotSignedIn
 
 ALGORITHM = "HS256"
-# Another host of ours may have issued it: that its clock is a moment ahead makes a token no worse.
-CLAIMS: Any = {"require": ["sub", "sid", "iat", "exp"], "verify_iat": False}
+HEADER = b"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9"  # {"alg":"HS256","typ":"JWT"}: the only one that is ever issued
 
 
 class InvalidToken(NotSignedIn):
@@ -55,18 +56,35 @@ def issue_access(member_id: int, session_id: int, *, issued_at: float | None = N
 
 
 def read_access(token: str) -> AccessToken:
-    """Raises InvalidToken. That the session still lives is for the caller to ask."""
-    key = _access_key(settings.SECRET_KEY)
+    """Raises InvalidToken. That the session still lives is for the caller to ask.
+
+    Read here, not by PyJWT, which needs a tenth of a millisecond for it: every socket that comes back after a restart
+    shows one. One header, one algorithm, the signature first. A clock of another host that is ahead makes a token no
+    worse.
+    """
+    signed, _, signature = token.encode(errors="replace").rpartition(b".")
+    ours = hmac.digest(_access_key(settings.SECRET_KEY), signed, "sha256")
+    if not hmac.compare_digest(signature, urlsafe_b64encode(ours).rstrip(b"=")):
+        raise InvalidToken
+    header, _, payload = signed.partition(b".")
     try:
-        claims = jwt.decode(token, key, algorithms=[ALGORITHM], options=CLAIMS)
-        return AccessToken(
-            member=int(claims["sub"]),
-            session=int(claims["sid"]),
-            issued_at=float(claims["iat"]),
-            expires_at=int(claims["exp"]),
-        )
-    except (jwt.InvalidTokenError, ValueError, TypeError) as error:
+        claims = _decode_claims(urlsafe_b64decode(payload + b"=="))
+        access = AccessToken(int(claims.sub), claims.sid, claims.iat, claims.exp)
+    except (msgspec.MsgspecError, ValueError) as error:
         raise InvalidToken from error
+    if header != HEADER or access.expires_at <= time.time():
+        raise InvalidToken
+    return access
+
+
+class _Claims(msgspec.Struct):
+    sub: str
+    sid: int
+    iat: float
+    exp: int
+
+
+_decode_claims = msgspec.json.Decoder(_Claims).decode
 
 
 @lru_cache

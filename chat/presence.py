@@ -22,7 +22,31 @@ logger = logging.getLogger(__name__)
 
 REMEMBERED_S = 7 * 24 * 3600
 WITHIN_S = 1.0
-AT_ONCE = 50  # members a pipeline: the event loop does nothing else while it is packed and read
+AT_ONCE = 50  # members a question: Redis does nothing else meanwhile
+
+# One question for many members: as commands in a pipeline each costs the event loop several times as much.
+READ = """
+local found = {}
+for place, key in ipairs(KEYS) do found[place] = redis.call('HGETALL', key) end
+return found
+"""
+WRITE = """
+local process, now, remembered = ARGV[1], ARGV[2], ARGV[3]
+local found = {}
+for place, key in ipairs(KEYS) do
+  local lease = ARGV[3 + place]
+  if lease == '' then
+    redis.call('HDEL', key, process)
+    redis.call('HSET', key, 'seen', now)
+  else
+    redis.call('HSET', key, process, lease, 'seen', now)
+  end
+  redis.call('EXPIRE', key, remembered)
+  found[place] = redis.call('HGETALL', key)
+end
+return found
+"""
+DROP = "return {redis.call('HDEL', KEYS[1], unpack(ARGV))}"
 
 
 @dataclass(frozen=True)
@@ -53,6 +77,9 @@ class Leases:
         self._redis = aioredis.Redis.from_url(
             settings.REDIS_URL, socket_timeout=WITHIN_S, socket_connect_timeout=WITHIN_S, protocol=2
         )
+        self._read = self._redis.register_script(READ)
+        self._write = self._redis.register_script(WRITE)
+        self._drop = self._redis.register_script(DROP)
 
     async def write(self, sockets: Mapping[int, Sequence[int]]) -> dict[int, Record]:
         """Say when each socket came that these members have here, at most AT_ONCE members; none: the last has gone.
@@ -61,17 +88,9 @@ class Leases:
         """
         now = _now()
         ends = now + round(settings.PRESENCE_LEASE.total_seconds() * 1000)
-        pipeline = self._redis.pipeline(transaction=False)
-        for member, came in sockets.items():
-            key = _key(member)
-            if came:
-                pipeline.hset(key, mapping={self._process: " ".join(map(str, (ends, *came))), "seen": now})
-            else:
-                pipeline.hdel(key, self._process)
-                pipeline.hset(key, "seen", now)
-            pipeline.expire(key, REMEMBERED_S)
-            pipeline.hgetall(key)
-        records = _records(sockets, await self._run(pipeline), now)
+        leases = [" ".join(map(str, (ends, *came))) if came else "" for came in sockets.values()]
+        answers = await self._ask(self._write, sockets, [self._process, now, REMEMBERED_S, *leases])
+        records = _records(sockets, answers, now)
         await self._clean_up({member: record.expired for member, record in records.items() if record.expired})
         return records
 
@@ -80,26 +99,24 @@ class Leases:
         wanted, found = list(members), {}
         for start in range(0, len(wanted), AT_ONCE):
             asked = wanted[start : start + AT_ONCE]
-            pipeline = self._redis.pipeline(transaction=False)
-            for member in asked:
-                pipeline.hgetall(_key(member))
-            found.update(_records(asked, await self._run(pipeline), _now()))
+            found.update(_records(asked, await self._ask(self._read, asked, []), _now()))
         return {member: record.seen for member, record in found.items()}
 
     async def close(self) -> None:
         await self._redis.aclose()
 
     async def _clean_up(self, expired: dict[int, list[bytes]]) -> None:
-        pipeline = self._redis.pipeline(transaction=False)
+        """Takes away what processes left that ended without a word."""
         for member, processes in expired.items():
-            pipeline.hdel(_key(member), *processes)
-        await self._run(pipeline)
+            await self._ask(self._drop, [member], processes)
 
-    async def _run(self, pipeline: "aioredis.client.Pipeline") -> list[Any]:
-        if not len(pipeline):
+    async def _ask(self, script: Any, members: Iterable[int], arguments: list[Any]) -> list[Any]:
+        """The script's answer, one for each member; none at all while Redis is away."""
+        keys = [_key(member) for member in members]
+        if not keys:
             return []
         try:
-            return list(await pipeline.execute())
+            return list(await script(keys, arguments))
         except (redis.RedisError, OSError) as error:
             logger.info("presence: Redis is away (%s)", type(error).__name__)
             return []
@@ -123,8 +140,11 @@ def online(members: Iterable[int]) -> dict[int, bool]:
 
 
 def _records(members: Iterable[int], answers: list[Any], now: int) -> dict[int, Record]:
-    """`answers` holds each member's hash among other things, in order; or nothing at all."""
-    hashes = [answer for answer in answers if isinstance(answer, dict)]
+    """`answers` holds each member's hash in order, as a dict or as Lua gives it: fields and values in turn.
+
+    Or nothing at all.
+    """
+    hashes = [each if isinstance(each, dict) else dict(zip(each[::2], each[1::2], strict=True)) for each in answers]
     return {member: _record(fields, now) for member, fields in zip(members, hashes, strict=bool(hashes))}
 
 

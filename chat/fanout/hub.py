@@ -147,16 +147,11 @@ class Hub:
         self._wake.set()
 
     def deliver(self, room: LiveRoom, event: Event) -> None:
-        following: Event | None = event
-        while following is not None and following.seq == room.delivered + 1:
-            room.delivered = following.seq
-            if following.seq > room.last or following.is_closed:
-                room.learn(following)
-            for subscription in tuple(room.subscriptions):
-                if subscription.live:
-                    subscription.show(following)
-            following = room.held.pop(room.delivered + 1, None) if room.held else None
-        if event.seq > room.delivered:
+        if event.seq == room.delivered + 1:
+            self._hand(room, event)
+            while room.held and (following := room.held.pop(room.delivered + 1, None)) is not None:
+                self._hand(room, following)
+        elif event.seq > room.delivered:
             if len(room.held) < HELD:
                 room.held[event.seq] = event
             self._ahead_of(room, event.seq)
@@ -167,6 +162,14 @@ class Hub:
         if not room.repairing:
             room.repairing = True
             self._spawn(self._repair(room), f"repair room {room.id}")
+
+    def _hand(self, room: LiveRoom, event: Event) -> None:
+        room.delivered = event.seq
+        if event.seq > room.last or event.is_closed:
+            room.learn(event)
+        for subscription in tuple(room.subscriptions):
+            if subscription.live:
+                subscription.show(event)
 
     def _elsewhere(self, room_id: int) -> bool:
         return self._peers is None or bool(self._peers(group_of(room_id)))
@@ -222,8 +225,7 @@ class Hub:
             word, self._word = self._word, []
             try:
                 async with asyncio.timeout(BUS_WITHIN_S):
-                    for room_id, wanted in joining.items():
-                        await self._join(room_id, wanted)
+                    await self._join(joining)
                     for room_id, events in out.items():
                         await self._layer.group_send(group_of(room_id), events_message(self._channel, room_id, events))
                     for group, message in word:
@@ -235,15 +237,21 @@ class Hub:
                 await asyncio.sleep(AGAIN_S)
                 self._wake.set()
 
-    async def _join(self, room_id: int, wanted: bool) -> None:
-        """Subscribe, then read: what was stored before the subscription stood is found by this read."""
-        if not wanted:
-            await self._layer.group_discard(group_of(room_id), self._channel)
-            return
-        await self._layer.group_add(group_of(room_id), self._channel)
-        room = self._rooms.get(room_id)
-        if room is not None:
-            self.repair(room)
+    async def _join(self, joining: dict[int, bool]) -> None:
+        """Subscribe, then read: what was stored before the subscriptions stood is found by this read."""
+        for room_id, wanted in joining.items():
+            if wanted:
+                await self._layer.group_add(group_of(room_id), self._channel)
+            else:
+                await self._layer.group_discard(group_of(room_id), self._channel)
+        if joined := [room_id for room_id, wanted in joining.items() if wanted]:
+            self._spawn(self._compare_joined(joined), "hub: compare rooms after joining")
+
+    async def _compare_joined(self, joined: list[int]) -> None:
+        while True:
+            if await self._compare(joined):
+                return
+            await asyncio.sleep(AGAIN_S)
 
     async def _listen(self) -> None:
         while True:
@@ -287,14 +295,19 @@ class Hub:
     async def _compare_with_log(self) -> None:
         for room in self._rooms.all():
             self.forget_if_idle(room)
+        await self._compare([room.id for room in self._rooms.all()])  # if it can't be read, the next sweep asks again
+
+    async def _compare(self, rooms: list[int]) -> bool:
+        """Repair those of these rooms of which the log has more; whether it could be read."""
         try:
-            tails = await self._reader.tails([room.id for room in self._rooms.all()])
+            tails = await self._reader.tails(rooms)
         except LogUnreadable:
-            return  # the next sweep asks again
+            return False
         for room_id, tail in tails.items():
             known = self._rooms.get(room_id)
             if known is not None and tail.seq > known.delivered:
                 self._ahead_of(known, tail.seq)
+        return True
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.create_task(work, name=name)
