@@ -107,8 +107,8 @@ class Standing:
     inactive_reason: str | None
     onboarding: str
     taking_part_since: datetime | None
-    warned_at: datetime | None
-    warned_for: str
+    warned_at: datetime | None = None
+    warned_for: str = ""
 
 
 def member_standing(member: Member) -> Standing:
