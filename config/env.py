@@ -59,6 +59,12 @@ def directory(value: str) -> Path | None:
     return Path(value) if value else None
 
 
+def address(value: str) -> str:
+    if not re.fullmatch(r"[a-z0-9.-]+:\d+|\[[0-9a-f:]+\]:\d+", value):
+        raise ValueError("write an address and a port, like 127.0.0.1:8000")
+    return value
+
+
 def one_of(*choices: str) -> Callable[[str], str]:
     def choice(value: str) -> str:
         if value not in choices:
@@ -164,6 +170,17 @@ VARIABLES = [
     ),
     Variable("LANGUAGE_CODE", one_of("ko", "en"), "ko", "language of a member who has not said: ko or en"),
     Variable("WEB_CLIENT", switch, "false", "serve the reference web client at / (on servers Amplify does)"),
+    Variable(
+        "BIND", address, "127.0.0.1:8000", "address and port at which gunicorn listens; the proxy comes from there"
+    ),
+    Variable("WORKERS", number, "2", "processes that serve, one or two for each core"),
+    Variable(
+        "GRACEFUL_TIMEOUT",
+        number,
+        "30",
+        "seconds a worker has after SIGTERM; who kills after that (stop_grace_period, TimeoutStopSec) waits 5 more",
+    ),
+    Variable("ACCESS_LOG", switch, "true", "a line for each REST request; without addresses and query strings"),
     Variable(
         "HTTP_THREADS",
         number,

@@ -12,7 +12,6 @@ class Worker(UvicornWorker):
         "http": "config.handshake:HttpOrSocket",  # by name: gunicorn reads this file before Django is set up
         "ws": "none",
         "lifespan": "on",
-        "access_log": False,
     }
 
     async def _serve(self) -> None:

@@ -57,7 +57,8 @@ def logging(log_format: str, level: str) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {
-            "ecs": {"()": "ecs_logging.StdlibFormatter"},
+            # What django.request adds is the whole request, query string and all.
+            "ecs": {"()": "ecs_logging.StdlibFormatter", "exclude_fields": ["request"]},
             "plain": {"format": "%(asctime)s %(levelname)-7s %(name)s  %(message)s"},
         },
         "filters": {"request_id": {"()": "core.http.request_id.WithRequestId"}},
