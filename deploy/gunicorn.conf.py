@@ -5,6 +5,7 @@ config/env.py.
 """
 
 import os
+import resource
 
 from django.conf import settings
 
@@ -24,6 +25,10 @@ backlog = 2048
 
 # nginx is on this host; from nobody else X-Forwarded-For and X-Forwarded-Proto are believed.
 forwarded_allow_ips = "127.0.0.1,::1"
+
+# A socket is an open file; engines differ in how many they allow at first.
+_, _most = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (_most, _most))
 
 # The root file system is read-only: the heartbeat files live in memory, and nobody controls gunicorn by a socket.
 worker_tmp_dir = "/dev/shm"  # noqa: S108 - files without names, made by gunicorn's mkstemp

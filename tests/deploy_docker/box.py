@@ -1,0 +1,122 @@
+"""A single box, as its user sees it: the scripts of deploy/bin, Docker's answers, and the site through nginx."""
+
+import json
+import os
+import ssl
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from dev.stack.ports import free_port
+from dev.stack.process import CLONE
+from tests.deploy.front import FromHere
+
+HOST = "damso.test"
+
+
+class Engine:
+    def __init__(self, directory: Path) -> None:
+        self.environ = {
+            "DOCKER_HOST": f"unix://{directory}/docker.sock",
+            "DOCKER_CONFIG": str(directory / "client"),
+        }
+
+    def docker(self, *arguments: str) -> str:
+        """What `docker` printed. Raises CalledProcessError, with what it said, when it fails."""
+        done = subprocess.run(
+            ["docker", *arguments],
+            env={**os.environ, **self.environ},
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+        if done.returncode:
+            raise AssertionError(f"docker {' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}")
+        return done.stdout.strip()
+
+    def inspect(self, name: str) -> Any:
+        return json.loads(self.docker("inspect", name))[0]
+
+
+class Box:
+    def __init__(self, engine: Engine, directory: Path) -> None:
+        self.engine = engine
+        self.directory = directory
+        self.home = directory / "home"
+        self.run = directory / "run"
+        names = (
+            *("HTTP_PORT", "HTTPS_PORT", "NGINX_LOCAL_PORT", "BLUE_PORT", "GREEN_PORT"),
+            *("REDIS_PORT", "MONGO_PORT", "MYSQL_PORT"),
+        )
+        self.ports = {name: free_port() for name in names}
+        assert len(set(self.ports.values())) == len(names)
+        self.environ = {
+            **os.environ,
+            **engine.environ,
+            **{name: str(port) for name, port in self.ports.items()},
+            "DAMSO_HOME": str(self.home),
+            "DAMSO_RUN": str(self.run),
+            "SITE_NAME": HOST,
+        }
+
+    @property
+    def site(self) -> str:
+        return f"https://{HOST}:{self.ports['HTTPS_PORT']}"
+
+    @property
+    def certificate(self) -> Path:
+        return self.home / "nginx/tls/certificate.pem"
+
+    def script(self, name: str, *arguments: str, **environ: str) -> str:
+        """What a script of deploy/bin printed. Raises AssertionError, with what it said, when it fails."""
+        done = subprocess.run(
+            [str(CLONE / "deploy/bin" / name), *arguments],
+            env={**self.environ, **environ},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=900,
+            check=False,
+        )
+        if done.returncode:
+            raise AssertionError(f"{name} {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout[-6000:]}")
+        return done.stdout
+
+    def container(self, service: str) -> str:
+        return f"damso-{service}-1"
+
+    def inside(self, service: str, *command: str) -> str:
+        return self.engine.docker("exec", self.container(service), *command)
+
+    def serving(self) -> str:
+        """The colour."""
+        return requests.get(f"http://127.0.0.1:{self.ports['NGINX_LOCAL_PORT']}/__gen", timeout=5).text.partition("-")[
+            0
+        ]
+
+    def browser(self) -> requests.Session:
+        session = requests.Session()
+        session.trust_env = False
+        session.verify = str(self.certificate)
+        session.mount("https://", FromHere(HOST, http=self.ports["HTTP_PORT"], https=self.ports["HTTPS_PORT"]))
+        return session
+
+    def tls(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=str(self.certificate))
+
+    def tag(self) -> str:
+        """Of the version that serves."""
+        return (self.home / "state" / self.serving()).read_text().removeprefix("tag=").strip()
+
+    def tagged_again(self, tag: str) -> str:
+        """The same code as another version."""
+        context = str(CLONE)
+        self.engine.docker(
+            *("build", "-q", "-f", f"{context}/deploy/docker/Dockerfile", "-t", f"damso:{tag}"),
+            *("--build-arg", f"RELEASE={tag}", "--build-arg", "REVISION=again", context),
+        )
+        return tag

