@@ -17,6 +17,7 @@ env.use_defaults(
         "ENVIRONMENT": "local",
         "SECRET_KEY": "for-a-laptop-that-never-ran-make-run-yet",
         "ALLOWED_HOSTS": ",".join(HOSTS),
+        "BIND": f"127.0.0.1:{PORT}",
         "ALLOWED_ORIGINS": ",".join(f"http://{host}:{PORT}" for host in HOSTS),
         "DATABASE_URL": f"sqlite:///{LOCAL_DIR / 'damso.sqlite3'}",
         "MONGO_URL": "mongodb://127.0.0.1:27017/?replicaSet=rs0",
