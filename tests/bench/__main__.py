@@ -1,15 +1,17 @@
 """Measures this project and its peers side by side: table, JSON and plot in tests/bench/results/.
 
-    python -m tests.bench [--quick] [--systems damso,node-ws] [--sets 3] [--out DIRECTORY]
+    python -m tests.bench [--quick] [--systems damso,node-ws] [--parts messages,idle] [--sets 3] [--out DIRECTORY]
 
-README.md beside this file says what is needed and what is measured. Loopback only; a whole run takes about 15 minutes.
+README.md beside this file says what is needed and what is measured. Loopback only; a whole run takes about 25 minutes.
+Results are kept after every step, and a run of some parts leaves what others found: a run may be done in pieces.
 """
 
 import argparse
 import json
 import sys
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +33,34 @@ class Plan:
     pairs: int
     seconds: float  # of each measured window
     steps: int  # of the search for the highest rate
-    idle: tuple[int, ...]  # sockets
+    idle: int  # sockets
     rates: tuple[int, ...] = (200, 1000)
-    in_flight: int = 64
+    in_flight: int = 256  # at full load; 64 leave the server waiting for the log
 
 
-WHOLE = Plan(sets=3, pairs=500, seconds=3, steps=4, idle=(10_000,))
-QUICK = Plan(sets=1, pairs=500, seconds=1.5, steps=3, idle=(2000,))
+WHOLE = Plan(sets=3, pairs=500, seconds=2.5, steps=5, idle=10_000)
+QUICK = Plan(sets=1, pairs=500, seconds=1.5, steps=3, idle=2000)
+
+
+class Findings:
+    """What was found so far, in a file; of each part also when and on which commit, and how busy the machine was."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self.found: Result = json.loads(file.read_text()) if file.exists() else {}
+        self.found["machine"] = report.machine()
+
+    def begin(self, part: str, plan: Plan) -> None:
+        self.found.setdefault("when", {})[part] = {**report.moment(), "plan": asdict(plan)}
+        self.found.pop(part, None)
+
+    def add(self, part: str, result: Result, *, system: str = "") -> None:
+        """Of one part as a whole, or of one system in it, which may come several times."""
+        if system:
+            self.found.setdefault(part, {}).setdefault(system, []).append(result)
+        else:
+            self.found[part] = result
+        self._file.write_text(json.dumps(self.found, indent=1, ensure_ascii=False))
 
 
 def speak(system: System, running: Running, devices: int, steps: list[tuple[str, Result]]) -> list[Result]:
@@ -54,8 +77,16 @@ def speak(system: System, running: Running, devices: int, steps: list[tuple[str,
     return load.perform(job)
 
 
-def messages(lab: Lab, system: System, plan: Plan) -> Result:
-    """One set: the rates, what a message costs at full load, the highest rate."""
+# --- the parts
+def messages(lab: Lab, systems: list[System], plan: Plan, findings: Findings) -> None:
+    for number in range(1, plan.sets + 1):  # interleaved: what slows the machine for a while slows all
+        for system in systems:
+            what = f"set {number} of {plan.sets}: {system.title}"
+            findings.add("messages", attempt(what, one_set, lab, system, plan), system=system.key)
+
+
+def one_set(lab: Lab, system: System, plan: Plan) -> Result:
+    """The rates, what a message costs at full load, the highest rate."""
     devices = 2 * plan.pairs
     steps: list[tuple[str, Result]] = [
         ("connect", {"number": devices}),
@@ -70,7 +101,13 @@ def messages(lab: Lab, system: System, plan: Plan) -> Result:
     return {"connect": connect, **named, "full_load": full, "highest": highest}
 
 
-def idle(lab: Lab, system: System, sockets: int) -> Result:
+def idle(lab: Lab, systems: list[System], plan: Plan, findings: Findings) -> None:
+    for system in systems:
+        what = f"{plan.idle} idle sockets: {system.title}"
+        findings.add("idle", attempt(what, idle_sockets, lab, system, plan.idle), system=system.key)
+
+
+def idle_sockets(lab: Lab, system: System, sockets: int) -> Result:
     """Memory of each idle socket, CPU of each connect with sign-in."""
     steps: list[tuple[str, Result]] = [
         ("idle", {"seconds": 0.5}),
@@ -91,7 +128,19 @@ def idle(lab: Lab, system: System, sockets: int) -> Result:
     }
 
 
-def instructions(lab: Lab) -> Result:
+def storms(lab: Lab, systems: list[System], plan: Plan, findings: Findings) -> None:
+    findings.add("storm", attempt("all sockets back after a kill", storm, lab, plan.idle))
+
+
+def rest(lab: Lab, systems: list[System], plan: Plan, findings: Findings) -> None:
+    findings.add("rest", attempt("REST beside sockets", beside_rest, lab, 2 * plan.seconds))
+
+
+def instructions(lab: Lab, systems: list[System], plan: Plan, findings: Findings) -> None:
+    findings.add("instructions", attempt("instructions of a message", counted, lab))
+
+
+def counted(lab: Lab) -> Result:
     directory = lab.directory / "counted"
     directory.mkdir()
     lab.mariadb.create_database("counted")
@@ -105,6 +154,15 @@ def instructions(lab: Lab) -> Result:
         return report.of_count(counting.count(served, directory))
     finally:
         served.stop()
+
+
+PARTS: dict[str, Callable[[Lab, list[System], Plan, Findings], None]] = {
+    "messages": messages,
+    "idle": idle,
+    "storm": storms,
+    "rest": rest,
+    "instructions": instructions,
+}
 
 
 def say(words: str) -> None:
@@ -121,49 +179,38 @@ def attempt(what: str, work: Any, *arguments: Any) -> Result:
         return {"failed": str(error)[:500]}
 
 
-def measure(systems: list[System], plan: Plan) -> Result:
-    found: Result = {"plan": plan.__dict__, "machine": report.machine(), "messages": {}, "idle": {}}
-    with Lab() as lab:
-        for number in range(1, plan.sets + 1):  # interleaved: what slows the machine for a while slows all
-            for system in systems:
-                result = attempt(f"set {number} of {plan.sets}: {system.title}", messages, lab, system, plan)
-                found["messages"].setdefault(system.key, []).append(result)
-        for sockets in plan.idle:
-            for system in systems:
-                what = f"{sockets} idle sockets: {system.title}"
-                found["idle"].setdefault(system.key, []).append(attempt(what, idle, lab, system, sockets))
-        if any(system.key == "damso" for system in systems):
-            found["storm"] = attempt("all sockets back after a kill", storm, lab, plan.idle[-1])
-            found["rest"] = attempt("REST beside sockets", beside_rest, lab, plan.seconds)
-            found["instructions"] = attempt("instructions of a message", instructions, lab)
-    return found
+def chosen(parser: argparse.ArgumentParser, names: str, among: dict[str, Any]) -> list[Any]:
+    try:
+        return [among[name] for name in names.split(",")]
+    except KeyError as error:
+        parser.error(f"there is no {error}; there are {', '.join(among)}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="one set, short windows, 2,000 idle sockets: 4 minutes")
+    parser.add_argument("--quick", action="store_true", help="one set, short windows, 2,000 idle sockets: 8 minutes")
     parser.add_argument("--systems", default=",".join(SYSTEMS), help="by comma: " + ", ".join(SYSTEMS))
+    parser.add_argument("--parts", default=",".join(PARTS), help="by comma: " + ", ".join(PARTS))
     parser.add_argument("--sets", type=int, help="interleaved rounds; the table shows medians")
     parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--report-only", action="store_true", help="make the table and the plot again from bench.json")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    file = options.out / "bench.json"
+    findings = Findings(options.out / "bench.json")
     if not options.report_only:
         plan = QUICK if options.quick else WHOLE
-        if options.sets:
-            plan = Plan(**{**plan.__dict__, "sets": options.sets})
-        try:
-            systems = [SYSTEMS[key] for key in options.systems.split(",")]
-        except KeyError as error:
-            parser.error(f"there is no system {error}")
-        file.write_text(json.dumps(measure(systems, plan), indent=1, ensure_ascii=False))
-    found = json.loads(file.read_text())
-    table = report.table(found)
+        plan = replace(plan, sets=options.sets or plan.sets)
+        systems = chosen(parser, options.systems, SYSTEMS)
+        parts = chosen(parser, options.parts, PARTS)
+        with Lab() as lab:
+            for name, part in zip(options.parts.split(","), parts, strict=True):
+                findings.begin(name, plan)
+                part(lab, systems, plan, findings)
+    table = report.table(findings.found)
     (options.out / "table.md").write_text(table)
-    (options.out / "bench.svg").write_text(report.plot(found))
+    (options.out / "bench.svg").write_text(report.plot(findings.found))
     print(table)
-    sys.exit(0 if report.all_reached(found) else 1)
+    sys.exit(0 if report.all_reached(findings.found) else 1)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from dev.stack.mongod import Mongod
 from dev.stack.ports import free_port
 from dev.stack.process import Process, StackError
 from dev.stack.redis import RedisServer, installed_binary
+from tests.bench import apm
 from tests.bench.processes import family, pin
 from tests.bench.service import Service, make_devices
 
@@ -63,9 +64,13 @@ class Lab:
         self.mariadb = MariaDB(self.directory / "mariadb")
         self.mongod = Mongod(self.directory / "mongo")
         self.redis = RedisServer(self.directory / "redis", binary=installed_binary())
+        self.apm_url = ""
         self._runs = itertools.count(1)
+        self._open = ExitStack()
 
     def __enter__(self) -> "Lab":
+        os.sched_setaffinity(0, {LOAD_CORE})
+        self.apm_url = self._open.enter_context(apm.sink())
         for server in (self.mariadb, self.mongod, self.redis):
             server.start()
             assert server.pid is not None
@@ -75,6 +80,7 @@ class Lab:
     def __exit__(self, *_: object) -> None:
         for server in (self.mariadb, self.mongod, self.redis):
             server.kill()
+        self._open.close()
         shutil.rmtree(self.directory, ignore_errors=True)
 
     @contextmanager
@@ -107,6 +113,10 @@ class Lab:
 
 
 # --- our own
+def start_traced_damso(lab: Lab, pairs: int, environ: dict[str, str]) -> Running:
+    return start_damso(lab, pairs, {**environ, "APM_SERVER_URL": lab.apm_url})
+
+
 def start_damso(lab: Lab, pairs: int, environ: dict[str, str]) -> Running:
     name = environ["MONGO_DATABASE"]
     lab.mariadb.create_database(name)
@@ -192,7 +202,8 @@ def node(script: str) -> Callable[[int], list[str]]:
 SYSTEMS = {
     system.key: system
     for system in (
-        System("damso", "Damso as shipped", "damso", start_damso),
+        System("damso", "Damso, telemetry off", "damso", start_damso),
+        System("damso-apm", "Damso, telemetry on", "damso", start_traced_damso),
         System(
             "node-ours", "Node ws, our data model and tricks", "plain", other(node("ws_ours"), lay_out=lay_out_as_we_do)
         ),
