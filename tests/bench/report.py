@@ -118,12 +118,14 @@ def paragraphs(found: Result) -> list[str]:
     if "alone" in found.get("rest", {}):
         for way, words in (
             ("alone", "without REST"),
-            ("same_process", "100 requests/s"),
-            ("own_process", "own process"),
+            ("same_process", "100 requests/s in the same process"),
+            ("own_process", "100 requests/s in a gunicorn of their own"),
         ):
             at = {rate: found["rest"][way][f"at_{rate}"]["latency_ms"] for rate in (200, 1000)}
             told = ", ".join(f"p50 {at[rate]['p50']} p99 {at[rate]['p99']} ms at {rate}/s" for rate in at)
-            lines.append(f"Messages, {words}: {told}.")
+            asked = found["rest"][way].get("requests")
+            answers = f" REST: p50 {asked['latency_ms']['p50']} p99 {asked['latency_ms']['p99']} ms." if asked else ""
+            lines.append(f"Messages, {words}: {told}.{answers}")
     return lines
 
 

@@ -65,6 +65,7 @@ class Requests:
         self._port = port
         self._tokens = tokens
         self._kept = threading.local()
+        self.due = 0
         self.latencies: list[float] = []
         self.failures: dict[str, int] = {}
 
@@ -88,12 +89,17 @@ class Requests:
         self.failures[why] = self.failures.get(why, 0) + 1
 
     def summary(self) -> dict[str, Any]:
-        return {"number": len(self.latencies), "latency_ms": percentiles(self.latencies), "failures": self.failures}
+        return {
+            "due": self.due,
+            "answered": len(self.latencies),
+            "latency_ms": percentiles(self.latencies),
+            "failures": self.failures,
+        }
 
 
 @contextmanager
 def requests(running: Running, port: int) -> Iterator[Requests]:
-    """PER_SECOND requests a second, for as long as the block lasts."""
+    """PER_SECOND requests a second, for as long as the block lasts; latencies are of those that were answered."""
     asking = Requests(port, [each["token"] for each in running.credentials])
     ended = threading.Event()
 
@@ -105,6 +111,7 @@ def requests(running: Running, port: int) -> Iterator[Requests]:
                 time.sleep(wait)
             pool.submit(asking.ask, number, due)
             number += 1
+            asking.due = number
 
     with ThreadPoolExecutor(THREADS) as pool:
         scheduler = threading.Thread(target=schedule, args=(pool,))
@@ -114,3 +121,4 @@ def requests(running: Running, port: int) -> Iterator[Requests]:
         finally:
             ended.set()
             scheduler.join()
+            pool.shutdown(cancel_futures=True)  # what was due and not asked yet
