@@ -72,7 +72,10 @@ class CookieView(APIView):
 
     def tokens_of(self, opened: sessions.Opened) -> dict[str, Any]:
         access, expires_in = tokens.issue_access(
-            opened.session.member_id, opened.session.id, issued_at=opened.session.last_seen.timestamp()
+            opened.session.member_id,
+            opened.session.id,
+            language=opened.session.member.language,
+            issued_at=opened.session.last_seen.timestamp(),
         )
         answer = {"access": access, "access_expires_in": expires_in}
         return answer | {"refresh": opened.refresh} if opened.session.client == "native" else answer

@@ -30,18 +30,21 @@ class InvalidToken(NotSignedIn):
 # --- access tokens: who somebody is, for some minutes
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """Who signed in (`member`), on which device (`session`), from when to when (Unix seconds)."""
+    """Who signed in (`member`), on which device (`session`), from when to when (Unix seconds), and their language."""
 
     member: int
     session: int
     issued_at: float
     expires_at: int
+    language: str
 
 
-def issue_access(member_id: int, session_id: int, *, issued_at: float | None = None) -> tuple[str, int]:
+def issue_access(
+    member_id: int, session_id: int, *, language: str | None = None, issued_at: float | None = None
+) -> tuple[str, int]:
     """A token and the seconds it lasts.
 
-    `issued_at` (Unix seconds, now if not given) is when the member was last known to be welcome. It is precise: who is
+    `language` is the member's, for the socket, which asks no database. `issued_at` (Unix seconds, now if not given) is when the member was last known to be welcome. It is precise: who is
     suspended, let in again and signs in within one second has a token that works.
     """
     lifetime = int(settings.ACCESS_TOKEN_LIFETIME.total_seconds())
@@ -51,6 +54,7 @@ def issue_access(member_id: int, session_id: int, *, issued_at: float | None = N
         "sid": session_id,
         "iat": round(now if issued_at is None else issued_at, 6),
         "exp": int(now) + lifetime,
+        "lang": language or settings.LANGUAGE_CODE,
     }
     return jwt.encode(claims, _access_key(settings.SECRET_KEY), algorithm=ALGORITHM), lifetime
 
@@ -69,7 +73,7 @@ def read_access(token: str) -> AccessToken:
     header, _, payload = signed.partition(b".")
     try:
         claims = _decode_claims(urlsafe_b64decode(payload + b"=="))
-        access = AccessToken(int(claims.sub), claims.sid, claims.iat, claims.exp)
+        access = AccessToken(int(claims.sub), claims.sid, claims.iat, claims.exp, claims.lang or settings.LANGUAGE_CODE)
     except (msgspec.MsgspecError, ValueError) as error:
         raise InvalidToken from error
     if header != HEADER or access.expires_at <= time.time():
@@ -82,6 +86,7 @@ class _Claims(msgspec.Struct):
     sid: int
     iat: float
     exp: int
+    lang: str = ""  # tokens of the release before name none
 
 
 _decode_claims = msgspec.json.Decoder(_Claims).decode

@@ -238,6 +238,7 @@ class Glimpse(msgspec.Struct, gc=False):
 
     type: str | None = None
     client_id: Any = None
+    token: Any = None
 
 
 decode = msgspec.json.Decoder(FromClient).decode

@@ -211,6 +211,12 @@ VARIABLES = [
         "sockets a second that each process lets in; more are told to come later",
     ),
     Variable(
+        "HEARTBEAT_SECONDS",
+        number,
+        "25",
+        "a socket says something at least this often; silent for twice that it is closed: proxies must wait longer",
+    ),
+    Variable(
         "IDENTIFIES_UNDER_WAY", number, "1000", "sockets that may wait for the stores before `ready`; more come later"
     ),
 ]

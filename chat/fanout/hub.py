@@ -22,7 +22,7 @@ from chat.fanout.lasting import lasting
 from chat.fanout.live_rooms import Event, LiveRoom, LiveRooms, Subscription, event_of, group_of
 from chat.message_log.entry import Entry
 from chat.message_log.read import LogReader, LogUnreadable
-from chat.protocol import RESUME_PAGE
+from chat.protocol import RESUME_PAGE, MessageRead, encode
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +30,7 @@ REPAIR_PAGE = 500  # entries a read
 HELD = 1000  # early events a room keeps; the log has the rest
 AGAIN_S = 0.1  # between reads that did not fill the gap yet (a new primary's majority reads may lag)
 SWEEP_S, SWEEP_UNWELL_S = 20, 1
+ROOMS_AT_ONCE = 500  # of which read positions are asked by one question
 BUS_WITHIN_S = 5
 
 
@@ -113,6 +114,7 @@ class Hub:
                 subscription.show(event_of(entry))
             if subscription.turn == turn and subscription.cursor >= room.delivered:
                 subscription.live = True
+                _tell_lost_positions(subscription)
                 return
             if not entries:
                 await asyncio.sleep(AGAIN_S)
@@ -296,6 +298,7 @@ class Hub:
         for room in self._rooms.all():
             self.forget_if_idle(room)
         await self._compare([room.id for room in self._rooms.all()])  # if it can't be read, the next sweep asks again
+        await self._compare_read_positions()
 
     async def _compare(self, rooms: list[int]) -> bool:
         """Repair those of these rooms of which the log has more; whether it could be read."""
@@ -309,10 +312,33 @@ class Hub:
                 self._ahead_of(known, tail.seq)
         return True
 
+    async def _compare_read_positions(self) -> None:
+        """Tell what the bus has lost."""
+        known = [room.id for room in self._rooms.all() if room.reads_known]
+        for start in range(0, len(known), ROOMS_AT_ONCE):
+            try:
+                positions = await self._reader.read_positions(known[start : start + ROOMS_AT_ONCE])
+            except LogUnreadable:
+                return
+            for (room_id, member), seq in positions.items():
+                room = self._rooms.get(room_id)
+                if room is not None and seq > room.reads.get(member, 0):
+                    room.pass_on(member, encode(MessageRead(room=room_id, member=member, seq=seq)), read=seq)
+
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _tell_lost_positions(subscription: Subscription) -> None:
+    """Read positions that went with a dropped backlog."""
+    if subscription.lost_some and subscription.outlet is not None:
+        subscription.lost_some = False
+        room = subscription.room
+        for member, seq in room.reads.items():
+            frame = encode(MessageRead(room=room.id, member=member, seq=seq))
+            subscription.outlet.event(frame, subscription, seq, is_repeat=True)
 
 
 def _acknowledge_writing(room: LiveRoom, entry: Entry) -> None:

@@ -62,7 +62,7 @@ class Subscription:
     log, or the client has been told to `sync`. `turn` tells a newer catch-up from an older one.
     """
 
-    __slots__ = ("acks", "cursor", "live", "member", "outlet", "room", "turn")
+    __slots__ = ("acks", "cursor", "live", "lost_some", "member", "outlet", "room", "turn")
 
     def __init__(self, room: "LiveRoom", member: int, outlet: Outlet, *, cursor: int) -> None:
         self.room = room
@@ -71,6 +71,7 @@ class Subscription:
         self.cursor = cursor
         self.live = False
         self.turn = 0
+        self.lost_some = False  # with its backlog read positions may have gone
         self.acks: dict[int, bytes] | None = None
 
     def show(self, event: Event) -> None:
@@ -107,6 +108,7 @@ class Subscription:
         """The backlog from `seq` on was dropped: nothing is shown until the client asks to sync."""
         self.cursor = min(self.cursor, seq - 1)
         self.live = False
+        self.lost_some = True
         self.turn += 1
 
     def begin_catch_up(self, after: int) -> int:
@@ -171,7 +173,11 @@ class LiveRoom(RoomTail):
         if read:
             self.reads[member] = max(read, self.reads.get(member, 0))
         for subscription in tuple(self.subscriptions):
-            if subscription.outlet is not None and (read or subscription.member != member):
+            if subscription.outlet is None:
+                continue
+            if read:
+                subscription.outlet.event(frame, subscription, read, is_repeat=True)
+            elif subscription.member != member:
                 subscription.outlet.ephemeral(frame)
 
     @property

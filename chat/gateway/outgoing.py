@@ -57,7 +57,10 @@ class Outgoing:
             self.write(frame)
 
     def event(self, frame: bytes, subscription: Backlogged, seq: int, *, is_repeat: bool = False) -> None:
-        """An entry of a room's log; or, as `is_repeat`, the ack of one that went this way before."""
+        """An entry of a room's log; or, as `is_repeat`, what is said of one that went this way before.
+
+        That is an ack, or a read position: dropped only together with the entry.
+        """
         if self.paused:
             self._enqueue(Queued(frame, subscription, seq, is_repeat))
         else:

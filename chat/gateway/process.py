@@ -35,7 +35,7 @@ from chat.message_log import mongo
 from chat.message_log.append import LogWriter
 from chat.message_log.read import LogReader
 from chat.presence import Leases
-from chat.protocol import HEARTBEAT_S, IDENTIFY_WITHIN_S, CloseCode, MessageRead, Typing, encode
+from chat.protocol import IDENTIFY_WITHIN_S, CloseCode, MessageRead, Typing, encode
 from chat.read_positions import ReadPositions
 from chat.sending import Sending
 from chat.services import rooms as room_services
@@ -177,6 +177,8 @@ class ChatProcess:
             self.spawn(self._leave(session, room), f"leave room {room.id}")
 
     async def _leave(self, session: Session, room: LiveRoom) -> None:
+        subscription = session.subscriptions[room.id]
+        has_seen_the_end = room.closed and subscription.cursor >= room.last
         try:
             entry = await self._sql_leaving.ask(room_services.leave, room.id, session.member)
         except (DatabaseError, TimeoutError):
@@ -185,7 +187,10 @@ class ChatProcess:
         finally:
             self._leaving.discard((session, room.id))
         if entry is not None:
-            self.hub.deliver(room, event_of(entry))
+            event = event_of(entry)
+            self.hub.deliver(room, event)
+            if has_seen_the_end:  # asked again: answered again
+                session.outgoing.control(event.frame)
 
     def _restored(self) -> None:
         """The bus is back: it may have lost a room's opening, and Redis everybody's leases."""
@@ -214,7 +219,7 @@ class ChatProcess:
         socket = session.socket
         if not session.member and Clock.now - session.opened > IDENTIFY_WITHIN_S:
             socket.close(CloseCode.NOT_IDENTIFIED)
-        elif Clock.now - socket.heard > 2 * HEARTBEAT_S:
+        elif Clock.now - socket.heard > 2 * settings.HEARTBEAT_SECONDS:
             socket.close(CloseCode.HEARTBEAT_MISSED)
         elif socket.stuck_since is not None and Clock.now - socket.stuck_since > STUCK_S:
             socket.abort()

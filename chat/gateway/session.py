@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
+from django.conf import settings
+from django.utils import translation
+
 from accounts.tokens import AccessToken, InvalidToken, read_access
 from chat.fanout.live_rooms import LiveRoom, Subscription
 from chat.gateway.clock import Clock
 from chat.gateway.outgoing import Backlogged, Outgoing
 from chat.message_log.append import Pending
 from chat.protocol import (
-    HEARTBEAT_S,
     MAX_CLIENT_ID,
     TYPING_EVERY_S,
     CloseCode,
@@ -105,7 +107,7 @@ class Session:
     def greet(self, outgoing: Outgoing) -> None:
         self.outgoing = outgoing
         self._process.opened(self)
-        outgoing.control(encode(Hello(heartbeat_ms=HEARTBEAT_S * 1000, server_time=moment(now_ms()))))
+        outgoing.control(encode(Hello(heartbeat_ms=settings.HEARTBEAT_SECONDS * 1000, server_time=moment(now_ms()))))
 
     # --- from the socket
     def may_go_on(self) -> bool:
@@ -154,6 +156,9 @@ class Session:
         except NOT_JSON:
             self.socket.close(CloseCode.BAD_FRAMES, "not JSON")
         else:
+            if seen.type == "identify" and not seen.token and self.access is None:
+                self.socket.close(CloseCode.BAD_TOKEN)
+                return
             # Of a type given twice the first one counts, and msgspec's word for that is the only one to repeat content.
             known = seen.type in CLIENT_TYPES and not why.startswith("Invalid value")
             code = ErrorCode.INVALID if known else ErrorCode.UNKNOWN_TYPE
@@ -165,12 +170,17 @@ class Session:
         retry_after_ms = None if retry_after_s is None else max(1, round(retry_after_s * 1000))
         if self._process.trace is not None:
             self._process.trace.result = code
-        text = str(DETAILS[code]) if detail is None else detail
+        text = self._words_for(code) if detail is None else detail
         self.outgoing.control(encode(Error(code=code, detail=text, ref=ref, retry_after_ms=retry_after_ms)))
         if code in (ErrorCode.INVALID, ErrorCode.UNKNOWN_TYPE):
             self._bad += 1
             if self._bad >= BAD_FRAMES:
                 self.socket.close(CloseCode.BAD_FRAMES, "too many invalid frames")
+
+    def _words_for(self, code: ErrorCode) -> str:
+        """In the language that the member's token names; who has shown none is spoken to in the service's."""
+        with translation.override(self.access.language if self.access else settings.LANGUAGE_CODE):
+            return str(DETAILS[code])
 
     # --- Anonymous
     def _identify(self, frame: Identify) -> None:

@@ -10,13 +10,17 @@ from accounts.tokens import AccessToken, InvalidToken
 
 
 def test_access_token_says_who_and_on_which_device(django_assert_num_queries: DjangoAssertNumQueries) -> None:
-    token, seconds = tokens.issue_access(2**53 - 1, 7)
+    token, seconds = tokens.issue_access(2**53 - 1, 7, language="en")
 
     access = tokens.read_access(token)
 
     assert seconds == 900
     assert access == AccessToken(
-        member=2**53 - 1, session=7, issued_at=access.issued_at, expires_at=int(access.issued_at) + 900
+        member=2**53 - 1,
+        session=7,
+        issued_at=access.issued_at,
+        expires_at=int(access.issued_at) + 900,
+        language="en",
     )
 
 
