@@ -44,8 +44,9 @@ def issue_access(
 ) -> tuple[str, int]:
     """A token and the seconds it lasts.
 
-    `language` is the member's, for the socket, which asks no database. `issued_at` (Unix seconds, now if not given) is when the member was last known to be welcome. It is precise: who is
-    suspended, let in again and signs in within one second has a token that works.
+    `language` is the member's, for the socket, which asks no database. `issued_at` (Unix
+    seconds, now if not given) is when the member was last known to be welcome. It is precise: who is suspended, let in
+    again and signs in within one second has a token that works.
     """
     lifetime = int(settings.ACCESS_TOKEN_LIFETIME.total_seconds())
     now = time.time()

@@ -177,8 +177,6 @@ class ChatProcess:
             self.spawn(self._leave(session, room), f"leave room {room.id}")
 
     async def _leave(self, session: Session, room: LiveRoom) -> None:
-        subscription = session.subscriptions[room.id]
-        has_seen_the_end = room.closed and subscription.cursor >= room.last
         try:
             entry = await self._sql_leaving.ask(room_services.leave, room.id, session.member)
         except (DatabaseError, TimeoutError):
@@ -187,10 +185,7 @@ class ChatProcess:
         finally:
             self._leaving.discard((session, room.id))
         if entry is not None:
-            event = event_of(entry)
-            self.hub.deliver(room, event)
-            if has_seen_the_end:  # asked again: answered again
-                session.outgoing.control(event.frame)
+            self.hub.deliver(room, event_of(entry))
 
     def _restored(self) -> None:
         """The bus is back: it may have lost a room's opening, and Redis everybody's leases."""

@@ -9,13 +9,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
-
 from django.conf import settings
 from django.utils import translation
 
 from accounts.tokens import AccessToken, InvalidToken, read_access
 from chat.fanout.live_rooms import LiveRoom, Subscription
-from chat.gateway.clock import Clock
+from chat.gateway.clock import TICK_S, Clock
 from chat.gateway.outgoing import Backlogged, Outgoing
 from chat.message_log.append import Pending
 from chat.protocol import (
@@ -217,7 +216,8 @@ class Session:
         now = Clock.now
         until = self._sends_until if self._sends_until > now else now
         if until > now + SENDS_AHEAD_S:
-            self._fail(ErrorCode.RATE_LIMITED, ref=frame.client_id, retry_after_s=until - now - SENDS_AHEAD_S)
+            wait_s = until - now - SENDS_AHEAD_S + TICK_S  # the clock that will judge may be late by a tick
+            self._fail(ErrorCode.RATE_LIMITED, ref=frame.client_id, retry_after_s=wait_s)
         else:
             self._sends_until = until + 1 / SENDS_PER_S
             trace, self._process.trace = self._process.trace, None

@@ -23,6 +23,7 @@ _client_ids = itertools.count(1)
 class Device:
     def __init__(self, socket: ClientConnection) -> None:
         self._socket = socket
+        self.hello: Frame = {}
         self.ready: Frame = {}
 
     # --- coming and going
@@ -34,7 +35,7 @@ class Device:
         )
         device = cls(socket)
         try:
-            await device.expect("hello")
+            device.hello = await device.expect("hello")
         except BaseException:
             await device.close()
             raise
@@ -68,9 +69,9 @@ class Device:
         """The connection breaks without a word."""
         self._socket.transport.abort()
 
-    async def closed_with(self) -> int | None:
+    async def closed_with(self, *, within_s: float = WITHIN_S) -> int | None:
         """The code with which the server ends this connection; frames before it are passed over."""
-        async with asyncio.timeout(WITHIN_S):
+        async with asyncio.timeout(within_s):
             try:
                 while True:
                     await self._socket.recv()

@@ -1,12 +1,16 @@
 """Two people talk: the socket's promises, seen by their devices, on two processes."""
 
 import asyncio
+import time
+from typing import Any
 
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from tests.chat.conftest import Pair
+from tests.chat.conftest import Call, Pair, token_like
 from tests.chat.devices import Device
+
+shipped = pytest.mark.parametrize("service", ["shipped"], indirect=True)
 
 
 async def acquainted(a: Device, b: Device, room: int) -> None:
@@ -200,6 +204,72 @@ async def test_a_read_position_is_told_to_both_members(device, pair: Pair):
     assert await b.expect("message.read") == told
 
 
+async def test_a_read_position_reaches_every_device_and_only_moves_up(device, call: Call, pair: Pair):
+    a, *others = devices = [await device(token) for token in pair.tokens * 2]
+    for text in ("1", "2", "3"):
+        await a.sent(pair.room, text)
+    for other in others:
+        await other.created(3)
+    reader = others[0]  # of the other member
+
+    for seq in (2, 1, 2, 999):
+        await reader.say({"type": "message.read", "room": pair.room, "seq": seq})
+
+    told = {"type": "message.read", "room": pair.room, "member": pair.members[1]}
+    for each in devices:
+        assert [await each.expect("message.read") for _ in range(2)] == [told | {"seq": 2}, told | {"seq": 3}]
+        assert await each.silent()
+    again = [(await device(token)).ready["rooms"][0] for token in pair.tokens]
+    assert [(room["my_read_seq"], room["partner_read_seq"]) for room in again] == [(0, 3), (3, 0)]
+
+
+async def test_unread_counts_follow_what_was_read_on_the_socket(device, call: Call, pair: Pair):
+    a, b = await device(pair.tokens[0]), await device(pair.tokens[1])
+    for text in ("1", "2", "3"):
+        await a.sent(pair.room, text)
+    await b.created(3)
+
+    assert call(pair.tokens[1], "GET", f"/rooms/{pair.room}").json()["unread"] == 3
+    await b.say({"type": "message.read", "room": pair.room, "seq": 2})
+    await b.expect("message.read")
+
+    room: dict[str, Any] = {}
+    async with asyncio.timeout(5):  # it is told at once, and written a moment later
+        while room.get("my_read_seq") != 2:
+            await asyncio.sleep(0)
+            room = call(pair.tokens[1], "GET", f"/rooms/{pair.room}").json()
+    assert room["unread"] == 1
+    assert call(pair.tokens[0], "GET", f"/rooms/{pair.room}").json()["unread"] == 0
+
+
+@shipped
+async def test_typing_is_passed_on_once_in_three_seconds(device, pair: Pair):
+    a, b = await device(pair.tokens[0]), await device(pair.tokens[1])
+    await acquainted(a, b, pair.room)
+    typing = {"type": "typing", "room": pair.room}
+    began = time.monotonic()
+
+    for _ in range(3):
+        await a.say(typing)
+    await a.sent(pair.room, "done")
+    told = [await b.next() for _ in range(2)]
+    while (frame := await next_within(b, 0.2)) is None:
+        await a.say(typing)
+
+    assert [each["type"] for each in told] == ["typing", "message.created"]
+    assert frame == {"type": "typing", "room": pair.room, "member": pair.members[0]}
+    assert 2.5 <= time.monotonic() - began < 5
+
+
+async def next_within(device: Device, seconds: float) -> Any:
+    """None when nothing came."""
+    try:
+        async with asyncio.timeout(seconds):
+            return await device.next()
+    except TimeoutError:
+        return None
+
+
 async def test_typing_is_told_to_the_partner_alone(device, pair: Pair):
     a, b = await device(pair.tokens[0]), await device(pair.tokens[1])
     await acquainted(a, b, pair.room)
@@ -223,6 +293,20 @@ async def test_leaving_closes_the_room_for_both_and_nothing_can_be_sent(device, 
     await b.send(pair.room, "too late", client_id="late")
     error = await b.expect("error")
     assert (error["code"], error["ref"]) == ("room_closed", "late")
+
+
+async def test_leaving_is_told_to_every_device_once_however_often_it_is_asked(device, pair: Pair):
+    a, *others = [await device(token) for token in pair.tokens * 2]
+
+    await a.say({"type": "room.leave", "room": pair.room})
+    closed = await a.expect("room.closed")
+    await a.say({"type": "room.leave", "room": pair.room})
+    await others[0].say({"type": "room.leave", "room": pair.room})
+
+    assert await a.silent()
+    for other in others:
+        assert await other.expect("room.closed") == closed
+        assert await other.silent()
 
 
 async def test_a_repeat_is_acknowledged_also_after_the_room_has_closed(device, pair: Pair):
@@ -325,6 +409,63 @@ async def test_a_bad_token_closes_with_4501(stranger: Device):
     await stranger.say({"type": "identify", "token": "not a token"})
 
     assert await stranger.closed_with() == 4501
+
+
+@pytest.mark.parametrize("frame", ['{"type": "identify"}', '{"type": "identify", "token": null}'])
+async def test_a_missing_token_closes_with_4501(stranger: Device, frame: str):
+    await stranger.say(frame)
+
+    assert await stranger.closed_with() == 4501
+
+
+@shipped
+async def test_a_token_that_expires_opens_no_socket_and_cuts_none(device, stranger: Device, pair: Pair):
+    expires_at = int(time.time()) + 2
+    token = token_like(pair.tokens[0], exp=expires_at)
+    a = await device(token)
+
+    await asyncio.sleep(expires_at - time.time())
+    await stranger.say({"type": "identify", "token": token})
+
+    assert await stranger.closed_with() == 4501
+    assert (await a.sent(pair.room, "still here"))["seq"] == 1
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "This room is closed."), ("ko", "닫힌 방이에요.")])
+async def test_an_error_is_told_in_the_members_language(device, pair: Pair, language: str, words: str):
+    a = await device(token_like(pair.tokens[0], lang=language))
+    await a.say({"type": "room.leave", "room": pair.room})
+    await a.expect("room.closed")
+
+    await a.send(pair.room, "too late")
+
+    assert (await a.expect("error"))["detail"] == words
+
+
+@shipped
+async def test_more_rooms_than_can_be_resumed_are_refused_and_fewer_taken(stranger: Device, pair: Pair):
+    resume = [{"room": room, "seq": 0} for room in range(1, 22)]
+
+    await stranger.say({"type": "identify", "token": pair.tokens[0], "resume": resume})
+    error = await stranger.expect("error")
+
+    assert (error["code"], error["ref"]) == ("invalid", "identify")
+    assert (await stranger.identify(pair.tokens[0], resume=dict.fromkeys(range(1, 21), 0)))["member"] == pair.members[0]
+
+
+@shipped
+async def test_who_sends_too_fast_is_told_how_long_to_wait(device, pair: Pair):
+    a = await device(pair.tokens[0])
+    for number in range(70):
+        await a.send(pair.room, str(number), client_id=f"fast{number}")
+
+    answers = [await a.next() for _ in range(70)]
+    refused = [answer for answer in answers if answer["type"] == "error"]
+    assert {answer["code"] for answer in refused} == {"rate_limited"}
+    assert all(0 < answer["retry_after_ms"] <= 1000 for answer in refused)
+    await asyncio.sleep(refused[-1]["retry_after_ms"] / 1000)
+    again = await a.sent(pair.room, "patient", client_id=refused[-1]["ref"])
+    assert again["seq"] == 70 - len(refused) + 1
 
 
 async def test_nothing_is_answered_before_identify(stranger: Device, pair: Pair):
