@@ -29,6 +29,20 @@ async def test_nothing_is_lost_while_redis_is_killed_and_after(near, far, pair, 
     assert [frame["seq"] for frame in heard] == [ack["seq"] for ack in acks] == list(range(1, MESSAGES + 3))
 
 
+async def test_read_positions_are_told_and_kept_without_redis(near, far, pair, device, redis_server: RedisServer):
+    a, b = await device(near, pair.tokens[0]), await device(far, pair.tokens[1])
+    await a.sent(pair.room, "read me")
+    await b.created(1)
+
+    redis_server.kill()
+    await b.say({"type": "message.read", "room": pair.room, "seq": 1})
+
+    told = {"type": "message.read", "room": pair.room, "member": pair.members[1], "seq": 1}
+    assert await eventually(a, "message.read") == told
+    later = await device(near, pair.tokens[1])
+    assert later.ready["rooms"][0]["my_read_seq"] == 1
+
+
 @pytest.mark.parametrize("harm", ["flushed", "restarted", "deaf", "broken"])
 async def test_traffic_goes_on_while_redis_suffers(harm, near, far, pair, device, redis_server: RedisServer):
     a, b = await device(near, pair.tokens[0]), await device(far, pair.tokens[1])

@@ -10,10 +10,11 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.chat.conftest import Pair
-from tests.chat.devices import Device
+from tests.chat.devices import Device, Frame
 from tests.faults.conftest import Process
 
 SENDERS, EACH = 8, 55  # 1.4 MB: more than the buffers on the way and the queue of 256 frames hold
+READ = 100  # that early it waits in the queue of the slow reader, and goes with its backlog
 TEXT = "가" * 1000
 SMALL_BUFFER = 4096  # the kernel would else take megabytes for a device that reads nothing
 STUCK_WITHIN_S = 45  # thirty, and the looks in between
@@ -44,7 +45,7 @@ async def slow_reader() -> AsyncIterator[Callable[..., Awaitable[Device]]]:
 
 async def test_a_slow_reader_is_told_what_it_missed_and_catches_up(near, far, pair, device, slow_reader):
     slow, other = await slow_reader(near, pair.tokens[1]), await device(far, pair.tokens[1])
-    heard, _ = await asyncio.gather(other.created(SENDERS * EACH), flood(pair, device, near, far))
+    heard, _ = await asyncio.gather(hear_all(other, pair.room), flood(pair, device, near, far))
 
     seqs, resynced = [], 0
     while len(seqs) < SENDERS * EACH:
@@ -58,6 +59,7 @@ async def test_a_slow_reader_is_told_what_it_missed_and_catches_up(near, far, pa
 
     assert [frame["seq"] for frame in heard] == seqs == list(range(1, SENDERS * EACH + 1))
     assert resynced == 1
+    assert (await slow.expect_any("message.read"))["seq"] == READ
 
 
 async def test_who_asks_and_never_reads_is_closed_as_too_slow(near, far, pair, device, slow_reader):
@@ -87,6 +89,18 @@ async def test_who_takes_nothing_for_thirty_seconds_is_let_go_and_nobody_else_no
 
     assert sent > 10
     assert memory_of(near) - began < SERVERS_MEMORY
+
+
+async def hear_all(device: Device, room: int) -> list[Frame]:
+    """Every message of the flood; in its midst the device says how far it has read."""
+    heard: list[Frame] = []
+    while len(heard) < SENDERS * EACH:
+        frame = await device.next()
+        if frame["type"] == "message.created":
+            heard.append(frame)
+            if len(heard) == READ:
+                await device.say({"type": "message.read", "room": room, "seq": READ})
+    return heard
 
 
 async def flood(pair: Pair, device: Any, *processes: Process) -> None:

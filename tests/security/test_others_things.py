@@ -60,6 +60,20 @@ def test_a_session_of_somebody_else(served: Served, pairs: list[Pair]):
     assert call(served, theirs.tokens[0], "GET", "auth/sessions").json()["results"] == others
 
 
+def test_a_report_of_somebody_else(served: Served, pairs: list[Pair]):
+    """Nobody reads reports here, whoever told them; staff do, behind a door of their own."""
+    mine, theirs = pairs
+    told = {"room": theirs.room, "reason": "spam", "detail": "secret"}
+    report = call(served, theirs.tokens[0], "POST", "reports", json=told).json()["id"]
+
+    answers = [call(served, mine.tokens[0], "GET", f"reports/{each}") for each in (report, NOWHERE)]
+    again = call(served, mine.tokens[0], "POST", "reports", json=told)
+
+    assert [answer.status_code for answer in (*answers, again)] == [404, 404, 404]
+    assert answers[0].json() | {"request_id": ""} == answers[1].json() | {"request_id": ""}
+    assert "/admin/login/" in call(served, mine.tokens[0], "GET", "../../admin/chat/report/").url
+
+
 @pytest.mark.parametrize("route", COOKIE_ROUTES)
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1", ""])
 def test_a_cookie_is_of_no_use_to_another_page(served: Served, pairs: list[Pair], route: str, origin: str):
@@ -71,6 +85,6 @@ def test_a_cookie_is_of_no_use_to_another_page(served: Served, pairs: list[Pair]
     assert "set-cookie" not in answer.headers
 
 
-def call(served: Served, token: str, method: str, path: str) -> requests.Response:
+def call(served: Served, token: str, method: str, path: str, *, json: Any = None) -> requests.Response:
     headers = {"Authorization": f"Bearer {token}"}
-    return requests.request(method, f"{served.base_url}/api/v1/{path}", headers=headers, timeout=20)
+    return requests.request(method, f"{served.base_url}/api/v1/{path}", headers=headers, json=json, timeout=20)
