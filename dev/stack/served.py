@@ -10,7 +10,10 @@ from dev.stack.process import Process
 
 
 class Served:
-    """`environ` names the stores; what follows from the ports of the service and the stand-in is added here."""
+    """`environ` names the stores; what follows from the ports of the service and the stand-in is added here.
+
+    `page`: the origin of the web client, if it is not served by this application.
+    """
 
     def __init__(
         self,
@@ -22,6 +25,7 @@ class Served:
         with_scheduler: bool = True,
         with_standin: bool = True,
         under: Sequence[str] = (),
+        page: str | None = None,
     ) -> None:
         port, standin_port = free_port(), free_port()
         self.directory = directory
@@ -30,10 +34,10 @@ class Served:
             **os.environ,
             **environ,
             "DJANGO_SETTINGS_MODULE": "config.settings.test",
-            "ALLOWED_ORIGINS": self.base_url,
+            "ALLOWED_ORIGINS": page or self.base_url,
             "KAKAO_AUTH_URL": f"http://127.0.0.1:{standin_port}",
             "KAKAO_API_URL": f"http://127.0.0.1:{standin_port}",
-            "KAKAO_REDIRECT_URIS": f"{self.base_url}/",
+            "KAKAO_REDIRECT_URIS": f"{page or self.base_url}/",
         }
         self.standin = Standin(directory / "standin.log", port=standin_port, environ=self.environ)
         self.scheduler = scheduler(directory / "scheduler.log", environ=self.environ)

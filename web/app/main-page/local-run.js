@@ -8,10 +8,11 @@ const SAID = {
   scheduled: "local.scheduled", paired: "local.paired", open: "local.opened", closed: "local.closed", swept: "local.closed",
 };
 
-/** Whether this API is a laptop's. A server that does not say so is not. */
+/** Whether this API is a laptop's. A server that does not say so is not, nor is one on another origin. */
 export async function isLocalRun(base) {
+  if (base) return false;
   try {
-    const response = await fetch(`${base}/version`);
+    const response = await fetch("/version");
     return response.ok && (await response.json()).environment === "local";
   } catch {
     return false;
