@@ -102,7 +102,7 @@ async def window(chromium: Browser, site: Site) -> AsyncIterator[Window]:
 
 async def test_a_member_signs_in_from_amplify_and_stays_signed_in(window: Window, site: Site) -> None:
     await sign_in_with_a_name(window, "구름이")
-    async with window.page.expect_websocket() as opened:
+    async with window.page.expect_websocket(timeout=4 * WITHIN_MS) as opened:
         await introduce(
             window, nickname="구름이", gender="여자", department="컴퓨터공학과", keywords=["음악", "고양이", "카페"]
         )
