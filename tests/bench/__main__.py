@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from dev.stack.process import StackError
-from dev.stack.served import Served
 from tests.bench import instructions as counting
 from tests.bench import load, report
 from tests.bench.many import storm
@@ -137,23 +136,12 @@ def rest(lab: Lab, systems: list[System], plan: Plan, findings: Findings) -> Non
 
 
 def instructions(lab: Lab, systems: list[System], plan: Plan, findings: Findings) -> None:
-    findings.add("instructions", attempt("instructions of a message", counted, lab))
+    for name, subject in (("instructions", counting.MESSAGES), ("connect_instructions", counting.CONNECTS)):
+        findings.add(name, attempt(f"instructions of a {subject.what}", counted, lab, subject))
 
 
-def counted(lab: Lab) -> Result:
-    directory = lab.directory / "counted"
-    directory.mkdir()
-    lab.mariadb.create_database("counted")
-    how = counting.under_callgrind(directory)
-    stores = {"MONGO_URL": lab.mongod.url, "MONGO_DATABASE": "counted", "REDIS_URL": lab.redis.url}
-    how["environ"] |= {**stores, "DATABASE_URL": lab.mariadb.url_of("counted")}
-    served = Served(directory, with_scheduler=False, with_standin=False, **how)
-    served.prepare()
-    served.start()
-    try:
-        return report.of_count(counting.count(served, directory))
-    finally:
-        served.stop()
+def counted(lab: Lab, subject: counting.Subject) -> Result:
+    return report.of_count(counting.measure(lab, subject))
 
 
 PARTS: dict[str, Callable[[Lab, list[System], Plan, Findings], None]] = {

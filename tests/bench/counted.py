@@ -1,6 +1,6 @@
-"""The shipped worker, which switches callgrind's window itself: open after WARM_UP messages, closed after COUNTED more.
+"""The shipped worker, which switches callgrind's window itself: open after a warm-up, closed when enough was counted.
 
-Only ever run by tests/bench/instructions.py, under valgrind. Where the results go is in the environment.
+What is counted is messages or connects. Only ever run by tests/bench/instructions.py, under valgrind. Where the results go is in the environment.
 """
 
 import ctypes
@@ -14,7 +14,8 @@ import uvloop
 from chat.message_log.append import LogWriter
 from config.worker import Worker
 
-WARM_UP, COUNTED = 300, 2000  # messages
+MESSAGES = 300, 2000  # warm-up, counted
+CONNECTS = 300, 1000
 SLOWNESS = 40  # of a process under callgrind
 
 
@@ -28,35 +29,38 @@ class SlowLoop(uvloop.Loop):
 class Window:
     """Looks at the count between two batches, so that a message lies inside or outside as a whole."""
 
-    def __init__(self, library: str, report: Path) -> None:
-        self._callgrind = ctypes.CDLL(library)
-        self._report = report
-        self._messages = self._batches = 0
+    def __init__(self, warm_up: int, counted: int) -> None:
+        self._callgrind = ctypes.CDLL(os.environ["CALLGRIND_LIBRARY"])
+        self._report = Path(os.environ["CALLGRIND_REPORT"])
+        self._warm_up, self._wanted = warm_up, counted
+        self._counted = self._batches = 0
         self._opened_at: tuple[int, int] | None = None
         self._is_closed = False
 
     def before_batch(self, size: int) -> None:
-        if self._opened_at is None and self._messages >= WARM_UP:
-            self._opened_at = (self._messages, self._batches)
+        if self._opened_at is None and self._counted >= self._warm_up:
+            self._opened_at = (self._counted, self._batches)
             self._callgrind.window_open()
-        elif self._opened_at and not self._is_closed and self._messages >= self._opened_at[0] + COUNTED:
+        elif self._opened_at and not self._is_closed and self._counted >= self._opened_at[0] + self._wanted:
             self._callgrind.window_close()
             self._is_closed = True
-            self._tell(self._messages - self._opened_at[0], self._batches - self._opened_at[1])
-        self._messages += size
+            self._tell(self._counted - self._opened_at[0], self._batches - self._opened_at[1])
+        self._counted += size
         self._batches += 1
 
-    def _tell(self, messages: int, batches: int) -> None:
+    def _tell(self, counted: int, batches: int) -> None:
         written = self._report.with_suffix(".new")
-        written.write_text(json.dumps({"messages": messages, "batches": batches}))
+        written.write_text(json.dumps({"counted": counted, "batches": batches}))
         written.rename(self._report)
 
 
 class CountedWorker(Worker):
+    """Counts messages."""
+
     CONFIG_KWARGS = {**Worker.CONFIG_KWARGS, "loop": "tests.bench.counted:SlowLoop"}
 
     def init_process(self) -> None:
-        window = Window(os.environ["CALLGRIND_LIBRARY"], Path(os.environ["CALLGRIND_REPORT"]))
+        window = Window(*MESSAGES)
         insert = LogWriter.insert
 
         async def counted(writer: LogWriter, documents: list[dict[str, Any]]) -> dict[int, int]:
@@ -65,3 +69,22 @@ class CountedWorker(Worker):
 
         LogWriter.insert = counted  # type: ignore[method-assign]
         super().init_process()
+
+
+class ConnectsCountedWorker(Worker):
+    """Counts sockets that are let in."""
+
+    CONFIG_KWARGS = CountedWorker.CONFIG_KWARGS
+
+    async def _serve(self) -> None:
+        from chat.gateway.arriving import Arrivals  # noqa: PLC0415 - not before Django is set up
+
+        window = Window(*CONNECTS)
+        rooms_for = Arrivals._rooms_for
+
+        async def counted(arrivals: Arrivals, arriving: list[Any]) -> Any:
+            window.before_batch(len(arriving))
+            return await rooms_for(arrivals, arriving)
+
+        Arrivals._rooms_for = counted  # type: ignore[method-assign]
+        await super()._serve()

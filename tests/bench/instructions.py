@@ -1,11 +1,16 @@
-"""User-space instructions per message of the shipped application, by callgrind: blind to what else the machine does.
+"""User-space instructions per message and per connect of the shipped application, by callgrind: blind to noise.
 
-The whole process counts (Python, its C libraries, every thread), under full load: the batches of the log are as large
-as the messages under way allow. The kernel's work is not in it.
+    python -m tests.bench.instructions [--connects] [--profile FILE]
+
+The whole process counts (Python, its C libraries, every thread), under full load: the batches are as large as what is
+under way allows. A connect is the handshake, `identify`, `ready` and what is told to others of it. The kernel's work is
+not in it. FILE is for callgrind_annotate.
 """
 
+import argparse
 import json
 import re
+import shutil
 import subprocess
 import time
 from dataclasses import dataclass
@@ -16,36 +21,84 @@ from dev.stack.process import StackError
 from dev.stack.served import Served
 from tests.bench.load import generator
 from tests.bench.service import make_devices
+from tests.bench.systems import Lab
 
-PAIRS, IN_FLIGHT = 100, 64
+IN_FLIGHT = 64  # messages
+AT_ONCE = 32  # connects
 SETTLED_AFTER_S = 6  # what follows a connect is done: joins, presence, whether other processes have the rooms
 AT_MOST_S = 200
 REPORT = "window.json"
 SOURCE = Path(__file__).with_name("callgrind.c")
-WORKER = "tests.bench.counted.CountedWorker"
+Steps = list[tuple[str, dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is counted: the worker that counts it, how many pairs of devices there are, and what they do."""
+
+    what: str
+    worker: str
+    pairs: int
+    steps: Steps
+
+
+MESSAGES = Subject(
+    "message",
+    "tests.bench.counted.CountedWorker",
+    100,
+    [
+        ("connect", {"number": 200}),
+        ("idle", {"seconds": SETTLED_AFTER_S}),
+        ("saturate", {"in_flight": IN_FLIGHT, "seconds": AT_MOST_S}),
+    ],
+)
+CONNECTS = Subject(
+    "connect",
+    "tests.bench.counted.ConnectsCountedWorker",
+    800,
+    [("connect", {"number": 1600, "at_once": AT_ONCE}), ("idle", {"seconds": AT_MOST_S})],
+)
 
 
 @dataclass(frozen=True)
 class Count:
     instructions: int
-    messages: int
+    counted: int
     batches: int
     profile: Path  # for callgrind_annotate
 
     @property
-    def thousands_per_message(self) -> float:
-        return round(self.instructions / self.messages / 1000, 1)
+    def thousands_each(self) -> float:
+        return round(self.instructions / self.counted / 1000, 1)
 
     @property
-    def messages_per_batch(self) -> float:
-        return round(self.messages / self.batches, 1)
+    def per_batch(self) -> float:
+        return round(self.counted / self.batches, 1)
 
 
-def under_callgrind(directory: Path) -> dict[str, Any]:
+def measure(lab: Lab, subject: Subject) -> Count:
+    """Starts the application under callgrind on the lab's stores. Raises StackError."""
+    name = f"counted_{subject.what}"
+    directory = lab.directory / name
+    directory.mkdir()
+    lab.mariadb.create_database(name)
+    how = under_callgrind(directory, worker=subject.worker)
+    stores = {"MONGO_URL": lab.mongod.url, "MONGO_DATABASE": name, "REDIS_URL": lab.redis.url}
+    how["environ"] |= {**stores, "DATABASE_URL": lab.mariadb.url_of(name)}
+    served = Served(directory, with_scheduler=False, with_standin=False, **how)
+    served.prepare()
+    served.start()
+    try:
+        return count(served, directory, subject)
+    finally:
+        served.stop()
+
+
+def under_callgrind(directory: Path, *, worker: str) -> dict[str, Any]:
     """How an application is started for this: the arguments of Served beside its directory."""
     return {
         "workers": 1,
-        "worker_class": WORKER,
+        "worker_class": worker,
         "under": [
             *("valgrind", "--tool=callgrind", "--instr-atstart=no"),
             f"--callgrind-out-file={directory}/callgrind.%p",
@@ -55,6 +108,7 @@ def under_callgrind(directory: Path) -> dict[str, Any]:
             "CALLGRIND_REPORT": str(directory / REPORT),
             "GUNICORN_CMD_ARGS": "--timeout 0",  # under valgrind a start takes longer than a worker may be silent
             "PYTHONHASHSEED": "0",
+            "HANDSHAKES_PER_SECOND": "100000",
         },
     }
 
@@ -66,19 +120,15 @@ def _compiled_switch(directory: Path) -> Path:
     return library
 
 
-def count(served: Served, directory: Path) -> Count:
-    """Send messages to an application that was started so, until its window has closed. Raises StackError."""
+def count(served: Served, directory: Path, subject: Subject) -> Count:
+    """Put load on an application that was started so, until its window has closed. Raises StackError."""
     report = directory / REPORT
     job = {
         "speech": "damso",
         "base": served.base_url.replace("http", "ws"),
-        "devices": 2 * PAIRS,
-        "credentials": make_devices(served, PAIRS),
-        "steps": [
-            ("connect", {"number": 2 * PAIRS}),
-            ("idle", {"seconds": SETTLED_AFTER_S}),
-            ("saturate", {"in_flight": IN_FLIGHT, "seconds": AT_MOST_S}),
-        ],
+        "devices": 2 * subject.pairs,
+        "credentials": make_devices(served, subject.pairs),
+        "steps": subject.steps,
         "at_most_s": AT_MOST_S,
     }
     with generator(job) as load:
@@ -90,4 +140,21 @@ def count(served: Served, directory: Path) -> Count:
     (profile,) = directory.glob("callgrind.*.1")
     total = re.search(r"^totals: (\d+)", profile.read_text(), re.MULTILINE)
     assert total is not None
-    return Count(int(total.group(1)), window["messages"], window["batches"], profile)
+    return Count(int(total.group(1)), window["counted"], window["batches"], profile)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--connects", action="store_true", help="count connects, not messages")
+    parser.add_argument("--profile", type=Path, metavar="FILE", help="keep callgrind's profile there")
+    options = parser.parse_args()
+    subject = CONNECTS if options.connects else MESSAGES
+    with Lab() as lab:
+        found = measure(lab, subject)
+        if options.profile:
+            shutil.copy(found.profile, options.profile)
+    print(f"{found.thousands_each} thousand instructions a {subject.what}, {found.per_batch} a batch")
+
+
+if __name__ == "__main__":
+    main()

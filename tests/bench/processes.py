@@ -1,6 +1,7 @@
 """What /proc says of processes and their descendants: CPU time, memory; and the core they may run on."""
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,7 +50,8 @@ def pin(pid: int, core: int) -> None:
     """Every thread of the family, and what they start later, onto one core."""
     for each in family(pid):
         for thread in Path(f"/proc/{each}/task").iterdir():
-            os.sched_setaffinity(int(thread.name), {core})
+            with suppress(ProcessLookupError):  # it ended while we looked
+                os.sched_setaffinity(int(thread.name), {core})
 
 
 @dataclass(frozen=True)

@@ -107,6 +107,9 @@ def paragraphs(found: Result) -> list[str]:
     if "instructions" in found and "thousands" in found["instructions"]:
         count = found["instructions"]
         lines.append(f"{count['thousands']} thousand instructions a message, {count['per_batch']} messages a batch.")
+    if "thousands" in found.get("connect_instructions", {}):
+        count = found["connect_instructions"]
+        lines.append(f"{count['thousands']} thousand instructions a connect, {count['per_batch']} connects a batch.")
     if "back" in found.get("storm", {}):
         back = found["storm"]
         lines.append(
@@ -185,7 +188,7 @@ def all_reached(found: Result) -> bool:
 
 
 def of_count(count: Count) -> Result:
-    return {"thousands": count.thousands_per_message, "per_batch": count.messages_per_batch, "messages": count.messages}
+    return {"thousands": count.thousands_each, "per_batch": count.per_batch, "counted": count.counted}
 
 
 # --- the plot: three groups of bars, one colour a system, no library
