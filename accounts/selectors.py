@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.conf import settings
+from django.db import connection
 from django.db.models import BigIntegerField, Value
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -93,6 +94,36 @@ def faces(member_ids: Collection[int]) -> dict[int, Face]:
         if keyword is not None:
             chosen.append(keyword)
         found[id_] = Face(id_, nickname, gender, birth_year, department, chosen, mood)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Nameplate:
+    """As much of a face as a room shows: the nickname, and the gender of who has not left."""
+
+    nickname: str
+    gender: str | None = None
+
+
+def nameplates(member_ids: Collection[int]) -> dict[int, Nameplate]:
+    """A nameplate for each, also for the unknown and the withdrawn, as with faces. One query.
+
+    In SQL, because every socket that identifies asks this: to compile it from a QuerySet costs more than the answer.
+    """
+    found = dict.fromkeys(member_ids, Nameplate(_("Unknown")))
+    if not found:
+        return found
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT profile.member_id, profile.nickname, profile.gender
+            FROM accounts_profile profile
+            JOIN accounts_member member ON member.id = profile.member_id
+            WHERE member.id IN ({", ".join(["%s"] * len(found))}) AND member.withdrawn_at IS NULL
+            """,  # noqa: S608 - marks, no values
+            [*found],
+        )
+        found.update((id_, Nameplate(nickname, gender)) for id_, nickname, gender in cursor.fetchall())
     return found
 
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
+from django.db import connection
 from django.db.models import Q, QuerySet, Subquery
 from pymongo.errors import PyMongoError
 
@@ -15,7 +16,7 @@ from chat.protocol import moment
 from core.errors import Unavailable
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RoomFacts:
     """A room as MySQL knows it; fixed but for its end."""
 
@@ -50,10 +51,38 @@ class RoomSummary:
 
 
 def rooms_of(members: Iterable[int], *, also: Iterable[int] = ()) -> list[RoomFacts]:
-    """The open rooms of these members, and those of the rooms in `also` that one of them is in. One query."""
-    members = list(members)
-    rooms = RoomMember.objects.filter(member__in=members).filter(Q(room__closed_at=None) | Q(room__in=list(also)))
-    return _facts(RoomMember.objects.filter(room__in=rooms.values("room")))
+    """The open rooms of these members, and those of the rooms in `also` that one of them is in. One query.
+
+    In SQL, because every socket that identifies asks this, some ten together: to compile it from a QuerySet costs
+    several times what the answer does.
+    """
+    asked, also = [*members], [*also]
+    if not asked:
+        return []
+    wanted = f"room.closed_at IS NULL OR room.id IN ({_marks(also)})" if also else "room.closed_at IS NULL"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT room.id, other.member,
+                   room.opens_at, room.closes_at, room.closed_at, room.closed_reason, room.closed_by
+            FROM chat_roommember mine
+            JOIN chat_room room ON room.id = mine.room_id
+            JOIN chat_roommember other ON other.room_id = room.id
+            WHERE mine.member IN ({_marks(asked)}) AND ({wanted})
+            """,  # noqa: S608 - marks, no values
+            [*asked, *also],
+        )
+        rows = cursor.fetchall()
+    return _facts_of((*row[:2], *(each and _in_utc(each) for each in row[2:5]), *row[5:]) for row in rows)
+
+
+def _marks(values: Sequence[int]) -> str:
+    return ", ".join(["%s"] * len(values))
+
+
+def _in_utc(at: datetime) -> datetime:
+    """As the ORM would give it: databases speak UTC (TIME_ZONE), and drivers leave that unsaid."""
+    return at.replace(tzinfo=UTC)
 
 
 def room_of(member: int, room_id: int) -> RoomFacts | None:
@@ -162,22 +191,28 @@ def message(entry: Entry) -> dict[str, Any]:
 
 def _facts(rows: QuerySet[RoomMember]) -> list[RoomFacts]:
     """The rooms of these rows, which hold all members of each. One query."""
-    members: dict[int, list[int]] = {}
-    found: dict[int, Room] = {}
-    for row in rows.select_related("room").order_by("room", "member"):
-        members.setdefault(row.room_id, []).append(row.member)
-        found[row.room_id] = row.room
+    wanted = "room", "member", "room__opens_at", "room__closes_at", "room__closed_at", "room__closed_reason"
+    return _facts_of(rows.order_by("room", "member").values_list(*wanted, "room__closed_by"))
+
+
+def _facts_of(rows: Iterable[tuple[Any, ...]]) -> list[RoomFacts]:
+    """Each row one member of a room, and the room; some may be there twice."""
+    members: dict[int, set[int]] = {}
+    rooms: dict[int, tuple[Any, ...]] = {}
+    for room, member, *rest in rows:
+        members.setdefault(room, set()).add(member)
+        rooms[room] = tuple(rest)
     return [
         RoomFacts(
-            id=room.id,
-            members=tuple(members[room.id]),
-            opens_at=room.opens_at,
-            closes_at=room.closes_at,
-            is_open=room.is_open,
-            closed_reason=room.closed_reason,
-            closed_by=room.closed_by,
+            id=room,
+            members=tuple(sorted(members[room])),
+            opens_at=opens_at,
+            closes_at=closes_at,
+            is_open=closed_at is None,
+            closed_reason=closed_reason,
+            closed_by=closed_by,
         )
-        for room in found.values()
+        for room, (opens_at, closes_at, closed_at, closed_reason, closed_by) in sorted(rooms.items())
     ]
 
 

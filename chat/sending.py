@@ -79,16 +79,16 @@ class Sending:
         return (await self.views([facts]))[0]
 
     async def views(self, rooms: Iterable[RoomFacts]) -> list[LiveRoom]:
-        """This process's views of these rooms; those it has not yet are read from the log in one question.
+        """This process's views of these rooms; those it has not yet are read in one question, with read positions.
 
         Raises LogUnreadable.
         """
         rooms = list(rooms)
         # Again, because a view may be forgotten while the others' tails are read.
-        while unknown := [room for room in rooms if self._rooms.get(room.id) is None]:
-            tails = await self._reader.tails([room.id for room in unknown])
-            for room in unknown:
-                self._rooms.add(_view(room, tails.get(room.id)))
+        while unknown := {room.id: room for room in rooms if self._rooms.get(room.id) is None}:
+            tails, reads = await self._reader.tails_and_reads(unknown)
+            for room in unknown.values():
+                self._rooms.add(_view(room, tails.get(room.id), reads.get(room.id, {})))
         return [self._rooms[room.id] for room in rooms]
 
     def _stored(self, room: LiveRoom, entry: Entry) -> None:
@@ -103,7 +103,7 @@ class Sending:
                 self._hub.deliver(room, event_of(entry))
 
 
-def _view(facts: RoomFacts, tail: Entry | None) -> LiveRoom:
+def _view(facts: RoomFacts, tail: Entry | None, reads: dict[int, int]) -> LiveRoom:
     return LiveRoom(
         facts.id,
         facts.members,
@@ -111,6 +111,7 @@ def _view(facts: RoomFacts, tail: Entry | None) -> LiveRoom:
         closes_at=round(facts.closes_at.timestamp() * 1000),
         tail=tail,
         closed=not facts.is_open,
+        reads=reads,
     )
 
 

@@ -84,7 +84,10 @@ class PatientHttp(HttpToolsProtocol):
     def _await_head(self) -> None:
         self._head_is_over()
         self._head_bytes = 0
-        self._head = self.loop.call_later(self.head_within_s, self._give_up, 408, b"This request took too long.")
+        self._head = self.loop.call_later(self.head_within_s, self.too_late)
+
+    def too_late(self) -> None:
+        self._give_up(408, b"This request took too long.")
 
     def _give_up(self, status: int, why: bytes) -> None:
         self._head_is_over()

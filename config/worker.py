@@ -9,7 +9,7 @@ from uvicorn_worker import UvicornWorker
 class Worker(UvicornWorker):
     CONFIG_KWARGS = {
         "loop": "uvloop",
-        "http": "config.handshake:HttpOrSocket",  # by name: gunicorn reads this file before Django is set up
+        "http": "config.handshake:Door",  # by name: gunicorn reads this file before Django is set up
         "ws": "none",
         "lifespan": "on",
     }

@@ -30,7 +30,7 @@ REPAIR_PAGE = 500  # entries a read
 HELD = 1000  # early events a room keeps; the log has the rest
 AGAIN_S = 0.1  # between reads that did not fill the gap yet (a new primary's majority reads may lag)
 SWEEP_S, SWEEP_UNWELL_S = 20, 1
-ROOMS_AT_ONCE = 500  # of which read positions are asked by one question
+GATHER_S = 0.1  # rooms that are joined within it are compared by one read
 BUS_WITHIN_S = 5
 
 
@@ -44,7 +44,9 @@ class Hub:
         self._out: dict[int, list[Event]] = {}
         self._word: list[tuple[str, dict[str, Any]]] = []
         self._joining: dict[int, bool] = {}  # room → whether this process wants to be in its group
+        self._joined: set[int] = set()  # rooms to compare with the log, now that this process hears of them
         self._wake = asyncio.Event()
+        self._has_joined = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self.on_opened: Callable[[int, list[int]], None] = lambda room, members: None
         self.on_presence: Callable[[LiveRoom, int, bool, int | None], None] = lambda room, member, online, seen: None
@@ -58,6 +60,7 @@ class Hub:
         await self._layer.group_add(EVERYBODY, self._channel)
         self._spawn(lasting(self._speak), "hub: speak")
         self._spawn(lasting(self._listen), "hub: listen")
+        self._spawn(lasting(self._compare_joined), "hub: compare rooms after joining")
         self._spawn(lasting(self._sweep), "hub: sweep")
 
     async def stop(self) -> None:
@@ -247,13 +250,18 @@ class Hub:
             else:
                 await self._layer.group_discard(group_of(room_id), self._channel)
         if joined := [room_id for room_id, wanted in joining.items() if wanted]:
-            self._spawn(self._compare_joined(joined), "hub: compare rooms after joining")
+            self._joined.update(joined)
+            self._has_joined.set()
 
-    async def _compare_joined(self, joined: list[int]) -> None:
+    async def _compare_joined(self) -> None:
         while True:
-            if await self._compare(joined):
-                return
-            await asyncio.sleep(AGAIN_S)
+            await self._has_joined.wait()
+            await asyncio.sleep(GATHER_S)
+            self._has_joined.clear()
+            joined, self._joined = self._joined, set()
+            if not await self._compare(joined):
+                self._joined |= joined
+                self._has_joined.set()
 
     async def _listen(self) -> None:
         while True:
@@ -298,32 +306,26 @@ class Hub:
         for room in self._rooms.all():
             self.forget_if_idle(room)
         await self._compare([room.id for room in self._rooms.all()])  # if it can't be read, the next sweep asks again
-        await self._compare_read_positions()
 
-    async def _compare(self, rooms: list[int]) -> bool:
-        """Repair those of these rooms of which the log has more; whether it could be read."""
+    async def _compare(self, rooms: Collection[int]) -> bool:
+        """Repair those of these rooms of which the log has more, and tell read positions that the bus has lost.
+
+        Whether it could be read.
+        """
         try:
-            tails = await self._reader.tails(rooms)
+            tails, reads = await self._reader.tails_and_reads(rooms)
         except LogUnreadable:
             return False
         for room_id, tail in tails.items():
-            known = self._rooms.get(room_id)
-            if known is not None and tail.seq > known.delivered:
-                self._ahead_of(known, tail.seq)
-        return True
-
-    async def _compare_read_positions(self) -> None:
-        """Tell what the bus has lost."""
-        known = [room.id for room in self._rooms.all() if room.reads_known]
-        for start in range(0, len(known), ROOMS_AT_ONCE):
-            try:
-                positions = await self._reader.read_positions(known[start : start + ROOMS_AT_ONCE])
-            except LogUnreadable:
-                return
-            for (room_id, member), seq in positions.items():
-                room = self._rooms.get(room_id)
+            room = self._rooms.get(room_id)
+            if room is not None and tail.seq > room.delivered:
+                self._ahead_of(room, tail.seq)
+        for room_id, positions in reads.items():
+            room = self._rooms.get(room_id)
+            for member, seq in positions.items():
                 if room is not None and seq > room.reads.get(member, 0):
                     room.pass_on(member, encode(MessageRead(room=room_id, member=member, seq=seq)), read=seq)
+        return True
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.create_task(work, name=name)

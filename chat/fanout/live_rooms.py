@@ -140,16 +140,23 @@ class LiveRoom(RoomTail):
         "members",
         "opens_at",
         "reads",
-        "reads_known",
         "repairing",
         "subscribed",
         "subscriptions",
     )
 
     def __init__(
-        self, room: int, members: tuple[int, ...], *, opens_at: int, closes_at: int, tail: Entry | None, closed: bool
+        self,
+        room: int,
+        members: tuple[int, ...],
+        *,
+        opens_at: int,
+        closes_at: int,
+        tail: Entry | None,
+        closed: bool,
+        reads: dict[int, int],
     ) -> None:
-        """Times in milliseconds since 1970; `tail` and `closed` as in RoomTail."""
+        """Times in milliseconds since 1970; `tail` and `closed` as in RoomTail; `reads`: member → seq read up to."""
         super().__init__(room, tail, closed=closed)
         self.group = group_of(room)
         self.members = members
@@ -162,8 +169,7 @@ class LiveRoom(RoomTail):
         self.held: dict[int, Event] = {}  # events that came before their turn
         self.repairing = False
         self.again = False  # asked to repair while repairing: that read may have been too early
-        self.reads: dict[int, int] = {}
-        self.reads_known = False  # whether MongoDB was asked for them
+        self.reads = reads
 
     def pass_on(self, member: int, frame: bytes, *, read: int = 0) -> None:
         """To the sockets here, a frame about a member that may be lost.

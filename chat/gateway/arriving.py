@@ -1,9 +1,8 @@
-"""From a good token to `ready`: all who identify in one turn of the loop are let in by one question to each store."""
+"""From a good token to `ready`: all who identify within a moment are let in by one question to each store."""
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
 
 from django.conf import settings
 from django.db import Error as DatabaseError  # InterfaceError, a connection that broke, is no DatabaseError
@@ -21,6 +20,7 @@ from chat.selectors import RoomFacts
 logger = logging.getLogger(__name__)
 
 AT_ONCE = 500  # sockets
+GATHER_S = 0.01  # who identifies within it is let in with the others, by the same questions
 
 
 class Arrivals:
@@ -33,7 +33,6 @@ class Arrivals:
         standing: Standing,
         admission: Admission,
         catch_up: Callable[..., None],
-        spawn: Callable[[Coroutine[Any, Any, Any], str], None],
     ) -> None:
         self._here = here
         self._rooms = rooms
@@ -41,7 +40,6 @@ class Arrivals:
         self._standing = standing
         self._admission = admission
         self._catch_up = catch_up
-        self._spawn = spawn
         self._arriving: list[Session] = []
         self._arrived = asyncio.Event()
 
@@ -68,6 +66,7 @@ class Arrivals:
         """For ever."""
         while True:
             await self._arrived.wait()
+            await asyncio.sleep(GATHER_S)
             arriving, self._arriving = self._arriving[:AT_ONCE], self._arriving[AT_ONCE:]
             if not self._arriving:
                 self._arrived.clear()
@@ -88,20 +87,20 @@ class Arrivals:
         known = self._rooms.facts
         facts = {session.member: dict(known.get(session.member, {})) for session in arriving}
         remembered = {member for rooms in facts.values() for room in rooms.values() for member in room.members}
-        faces = {member: self._rooms.faces[member] for member in remembered}
+        nameplates = {member: self._rooms.nameplates[member] for member in remembered}
         unknown = {member for member in facts if member not in known}
         also = {room for session in arriving for room in session.resume if room not in facts[session.member]}
         if unknown or also:
             found, fresh = await self._rooms.find(facts, also=also)
-            faces |= fresh
+            nameplates |= fresh
             for room in found:
                 for member in room.members:
                     if member in facts:
                         facts[member][room.id] = room
         await self._rooms.view([room for rooms in facts.values() for room in rooms.values()])
-        self._rooms.faces |= faces  # last: meanwhile those of nobody here may have been forgotten
+        self._rooms.nameplates |= nameplates  # last: meanwhile those of nobody here may have been forgotten
         partners = {room.partner_of(member) for member, rooms in facts.items() for room in rooms.values()}
-        self._spawn(self._online.look_up(partners), "presence of arriving members' partners")
+        self._online.look_up_soon(partners)
         return facts
 
     def _welcome(self, session: Session, rooms: dict[int, RoomFacts]) -> None:

@@ -4,59 +4,47 @@ from collections.abc import Awaitable, Callable, Collection, Iterable
 from typing import Any
 
 from accounts import selectors as accounts
-from accounts.selectors import Face
+from accounts.selectors import Nameplate
 from chat import selectors
 from chat.fanout.hub import Hub
 from chat.fanout.live_rooms import LiveRoom, LiveRooms, Subscription
 from chat.gateway.session import Session
-from chat.message_log.read import LogReader
 from chat.protocol import Partner, moment
 from chat.selectors import RoomFacts
 from chat.sending import Sending
 
 Ask = Callable[..., Awaitable[Any]]
-Found = tuple[list[RoomFacts], dict[int, Face]]
+Found = tuple[list[RoomFacts], dict[int, Nameplate]]
 
 
 class MemberRooms:
-    def __init__(self, rooms: LiveRooms, sending: Sending, reader: LogReader, *, hub: Hub, ask: Ask) -> None:
+    def __init__(self, rooms: LiveRooms, sending: Sending, *, hub: Hub, ask: Ask) -> None:
         """`ask(question, *args)` puts a question to the relational database, on a thread."""
         self.live = rooms
         self._sending = sending
-        self._reader = reader
         self._hub = hub
         self._ask = ask
         self.facts: dict[int, dict[int, RoomFacts]] = {}  # member → rooms, while it has a session here
-        self.faces: dict[int, Face] = {}  # of everybody in those rooms
+        self.nameplates: dict[int, Nameplate] = {}  # of everybody in those rooms
 
     async def find(self, members: Collection[int], *, also: Collection[int] = ()) -> Found:
-        """The open rooms of these members and those in `also`, with everybody's face: one question for all.
+        """The open rooms of these members and those in `also`, with everybody's nameplate: one question for all.
 
         Raises DatabaseError or TimeoutError.
         """
-        found: Found = await self._ask(rooms_and_faces, list(members), also)
+        found: Found = await self._ask(rooms_and_nameplates, list(members), also)
         return found
 
-    async def view(self, facts: Iterable[RoomFacts]) -> list[LiveRoom]:
-        """These rooms as the log has them, with read positions; asked only for those not known yet.
-
-        Raises LogUnreadable.
-        """
-        rooms = await self._sending.views(facts)
-        new = {room.id: room for room in rooms if not room.reads_known}
-        if new:
-            for (room_id, member), seq in (await self._reader.read_positions(new)).items():
-                new[room_id].reads[member] = max(seq, new[room_id].reads.get(member, 0))
-            for room in new.values():
-                room.reads_known = True
-        return rooms
+    async def view(self, facts: Iterable[RoomFacts]) -> None:
+        """Have a view of each of these rooms. Raises LogUnreadable."""
+        await self._sending.views(facts)
 
     def state(
         self, facts: RoomFacts, room: LiveRoom, member: int, *, is_online: Callable[[int], bool]
     ) -> dict[str, Any]:
         """The fields of RoomState."""
         partner = facts.partner_of(member)
-        face = self.faces[partner]
+        nameplate = self.nameplates[partner]
         return {
             "room": room.id,
             "state": "closed" if room.closed else "open",
@@ -65,7 +53,9 @@ class MemberRooms:
             "last_seq": room.delivered,
             "my_read_seq": room.reads.get(member, 0),
             "partner_read_seq": room.reads.get(partner, 0),
-            "partner": Partner(id=partner, nickname=face.nickname, gender=face.gender, online=is_online(partner)),
+            "partner": Partner(
+                id=partner, nickname=nameplate.nickname, gender=nameplate.gender, online=is_online(partner)
+            ),
         }
 
     def subscribe(self, session: Session, room: LiveRoom) -> Subscription:
@@ -76,14 +66,14 @@ class MemberRooms:
         return subscription
 
     def forget_strangers(self) -> set[int]:
-        """Drop the faces of those who are in no room of this process any more; the ones who are."""
+        """Drop the nameplates of those who are in no room of this process any more; the ones who are."""
         concerned = {
             member for rooms in self.facts.values() for room in rooms.values() for member in room.members
         } | self.facts.keys()
-        self.faces = {member: face for member, face in self.faces.items() if member in concerned}
+        self.nameplates = {member: each for member, each in self.nameplates.items() if member in concerned}
         return concerned
 
 
-def rooms_and_faces(members: Iterable[int], also: Iterable[int]) -> Found:
+def rooms_and_nameplates(members: Iterable[int], also: Iterable[int]) -> Found:
     facts = selectors.rooms_of(members, also=also)
-    return facts, accounts.faces({member for room in facts for member in room.members}) if facts else {}
+    return facts, accounts.nameplates({member for room in facts for member in room.members}) if facts else {}

@@ -23,6 +23,7 @@ Rooms = Iterable[RoomFacts]
 
 SOCKETS_PER_MEMBER = 5
 LOOK_AGAIN_S = 1.0
+GATHER_S = 0.05  # who comes, goes or is asked for within it is written, or read, with the others
 
 
 class Online:
@@ -35,7 +36,9 @@ class Online:
         self._changed: dict[int, None] = {}  # members whose lease must be written, in order
         self._left: dict[int, Rooms] = {}  # members whose last socket here has gone, until it is told
         self._doubted: set[int] = set()  # they are said to have gone
+        self._asked_for: set[int] = set()
         self._wake = asyncio.Event()
+        self._wake_reader = asyncio.Event()
 
     def is_online(self, member: int) -> bool:
         return member in self._here or self._seen.get(member, NEVER).online
@@ -69,6 +72,8 @@ class Online:
         """For ever: write down what is here *now* of those who changed; one writer, so that nothing is overtaken."""
         while True:
             await self._wake.wait()
+            if len(self._changed) < AT_ONCE:
+                await asyncio.sleep(GATHER_S)
             members = list(islice(self._changed, AT_ONCE))
             for member in members:
                 del self._changed[member]
@@ -103,6 +108,19 @@ class Online:
                 session.socket.close(CloseCode.REPLACED)
 
     # --- members elsewhere
+    def look_up_soon(self, members: Iterable[int]) -> None:
+        self._asked_for.update(members)
+        self._wake_reader.set()
+
+    async def look_up_asked_for(self) -> None:
+        """For ever."""
+        while True:
+            await self._wake_reader.wait()
+            await asyncio.sleep(GATHER_S)
+            self._wake_reader.clear()
+            members, self._asked_for = self._asked_for, set()
+            await self.look_up(members)
+
     async def look_up(self, members: Iterable[int]) -> None:
         """What the leases say of those members who are not here; what is news is shown to the sockets here.
 

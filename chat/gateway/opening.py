@@ -51,13 +51,13 @@ class Openings:
     async def _show_new_rooms(self, members: list[int]) -> None:
         for start in range(0, len(members), AT_ONCE):
             try:
-                facts, faces = await self._rooms.find(members[start : start + AT_ONCE])
+                facts, nameplates = await self._rooms.find(members[start : start + AT_ONCE])
                 fresh = [room for room in facts if self._is_new_to_somebody(room)]
                 await self._rooms.view(fresh)
             except (DatabaseError, LogUnreadable, TimeoutError) as error:
                 logger.warning("newly opened rooms are looked for later (%s)", type(error).__name__)
                 return
-            self._rooms.faces |= faces
+            self._rooms.nameplates |= nameplates
             for room in fresh:
                 self._show_new_room(room)
             await self._online.look_up({member for room in fresh for member in room.members})

@@ -72,7 +72,7 @@ class ChatProcess:
         self._tasks: set[asyncio.Task[Any]] = set()
         self.coin = Coin(settings.APM_FRAME_SAMPLE_RATE)
         self.trace: Trace | None = None  # of the frame being answered right now, if it is one that is traced
-        self.member_rooms = MemberRooms(self.rooms, self.sending, reader, hub=self.hub, ask=self._sql.ask)
+        self.member_rooms = MemberRooms(self.rooms, self.sending, hub=self.hub, ask=self._sql.ask)
         self.online = Online(self.here, self._leases, self.member_rooms, hub=self.hub)
         self.standing = Standing(self.here, ask=self._sql_standing.ask)
         self.arrivals = Arrivals(
@@ -82,7 +82,6 @@ class ChatProcess:
             standing=self.standing,
             admission=self.admission,
             catch_up=self.catch_up,
-            spawn=self.spawn,
         )
         self.openings = Openings(self.here, self.member_rooms, self.online, spawn=self.spawn)
         self.hub.on_opened = self.openings.announced
@@ -101,6 +100,7 @@ class ChatProcess:
             self.openings.look,
             self.standing.watch,
             self.online.keep,
+            self.online.look_up_asked_for,
             self.online.look_again,
             self._tick,
             self._renew,

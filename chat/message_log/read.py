@@ -33,26 +33,27 @@ class LogReader:
     async def evidence(self, room: int, sender: int, client_id: str, *, since: int) -> list[Entry]:
         return await self._find(queries.evidence(room, sender, client_id, since=since), 0)
 
-    async def tails(self, rooms: Iterable[int]) -> dict[int, Entry]:
-        """The last entry of each room that has one."""
-        wanted, found = list(rooms), {}
-        for start in range(0, len(wanted), ROOMS_PER_AGGREGATE):
-            pipeline = queries.tails(wanted[start : start + ROOMS_PER_AGGREGATE])
-            for row in await self._answer(self._aggregate(pipeline)):
-                found[int(row["_id"])] = from_document(row["tail"])
-        return found
-
-    async def read_positions(self, rooms: Iterable[int]) -> dict[tuple[int, int], int]:
-        """(room, member) → the highest seq that member has read."""
-        rows = await self._answer(self._reads.find({"room": {"$in": list(rooms)}}).to_list())
-        return {(int(row["room"]), int(row["member"])): int(row["seq"]) for row in rows}
+    async def tails_and_reads(self, rooms: Iterable[int]) -> tuple[dict[int, Entry], dict[int, dict[int, int]]]:
+        """The last entry of each room that has one; and room → member → the highest seq that member has read there."""
+        tails: dict[int, Entry] = {}
+        reads: dict[int, dict[int, int]] = {}
+        for page in _pages(rooms):
+            for row in await self._aggregate(queries.tails_and_reads(page, self._reads.name)):
+                if "tail" in row:
+                    tails[int(row["_id"])] = from_document(row["tail"])
+                else:
+                    reads.setdefault(int(row["room"]), {})[int(row["member"])] = int(row["seq"])
+        return tails, reads
 
     async def _find(self, wanted: dict[str, Any], limit: int) -> list[Entry]:
         cursor = self._messages.find(wanted, sort=[("seq", 1)], limit=limit)
         return [from_document(row) for row in await self._answer(cursor.to_list())]
 
     async def _aggregate(self, pipeline: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return await (await self._messages.aggregate(pipeline)).to_list()
+        async def rows() -> list[dict[str, Any]]:
+            return await (await self._messages.aggregate(pipeline)).to_list()
+
+        return await self._answer(rows())
 
     async def _answer(self, question: Any) -> list[dict[str, Any]]:
         try:
@@ -60,6 +61,11 @@ class LogReader:
                 return list(await question)
         except (PyMongoError, TimeoutError) as error:
             raise LogUnreadable(type(error).__name__) from error
+
+
+def _pages(rooms: Iterable[int]) -> Iterator[list[int]]:
+    wanted = list(rooms)
+    return (wanted[start : start + ROOMS_PER_AGGREGATE] for start in range(0, len(wanted), ROOMS_PER_AGGREGATE))
 
 
 # --- for threads and commands

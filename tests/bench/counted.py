@@ -1,6 +1,7 @@
 """The shipped worker, which switches callgrind's window itself: open after a warm-up, closed when enough was counted.
 
-What is counted is messages or connects. Only ever run by tests/bench/instructions.py, under valgrind. Where the results go is in the environment.
+What is counted is messages or connects. Only ever run by tests/bench/instructions.py, under valgrind. Where the results
+go is in the environment.
 """
 
 import ctypes
@@ -77,7 +78,7 @@ class ConnectsCountedWorker(Worker):
     CONFIG_KWARGS = CountedWorker.CONFIG_KWARGS
 
     async def _serve(self) -> None:
-        from chat.gateway.arriving import Arrivals  # noqa: PLC0415 - not before Django is set up
+        from chat.gateway.arriving import Arrivals
 
         window = Window(*CONNECTS)
         rooms_for = Arrivals._rooms_for

@@ -236,8 +236,8 @@ class Messages:
         return Cursor(self, wanted, sort, limit)
 
     async def aggregate(self, pipeline: list[Document]) -> "Rows":
-        """The last entry of each room: match, sort, group by room with the first of each."""
-        match, sort, group = pipeline
+        """The last entry of each room: match, sort, group by room with the first of each; read positions: none."""
+        match, sort, group, *_reads = pipeline
         assert group["$group"] == {"_id": "$room", "tail": {"$first": "$$ROOT"}}
         tails: dict[int, Document] = {}
         for document in _sorted(await self.store.read(self.client, match["$match"]), sort["$sort"]):
@@ -281,8 +281,7 @@ class MessagesInThreads:
 class Reads:
     """Read positions: no promise of the log hangs on them."""
 
-    def find(self, wanted: Document) -> Rows:
-        return Rows([])
+    name = "reads"
 
     async def bulk_write(self, requests: list[Any], *, ordered: bool) -> None: ...
 

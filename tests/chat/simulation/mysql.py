@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import OperationalError
 from pymongo.errors import PyMongoError
 
-from accounts.selectors import Face
+from accounts.selectors import Nameplate
 from chat.fanout import announce
 from chat.gateway import member_rooms
 from chat.message_log import closing
@@ -63,18 +63,18 @@ class MySQL:
 
     async def ask(self, question: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """What SqlThreads ask for the event loop."""
-        answers = {member_rooms.rooms_and_faces: self.rooms_and_faces, room_services.leave: self.leave}
+        answers = {member_rooms.rooms_and_nameplates: self.rooms_and_nameplates, room_services.leave: self.leave}
         return await answers[question](*args, **kwargs)
 
     def stop(self) -> None:
         """Its threads have nothing to give up."""
 
-    async def rooms_and_faces(self, members: list[int], also: Any) -> tuple[list[RoomFacts], dict[int, Face]]:
+    async def rooms_and_nameplates(self, members: list[int], also: Any) -> tuple[list[RoomFacts], dict[int, Nameplate]]:
         await self._answer()
         mine = [row.facts for row in self.rooms.values() if not set(members).isdisjoint(row.facts.members)]
         found = [facts for facts in mine if facts.is_open or facts.id in also]
         await asyncio.sleep(self._world.between(0.0005, 0.005))
-        return found, {member: Face(member, f"m{member}") for facts in found for member in facts.members}
+        return found, {member: Nameplate(f"m{member}") for facts in found for member in facts.members}
 
     async def leave(self, room: int, member: int) -> Entry | None:
         """`services.rooms.leave`."""
