@@ -20,7 +20,7 @@ from chat.selectors import RoomFacts
 logger = logging.getLogger(__name__)
 
 AT_ONCE = 500  # sockets
-GATHER_S = 0.01  # who identifies within it is let in with the others, by the same questions
+PAUSE_S = 0.01  # after each batch: in a storm so many more share the next one's questions
 
 
 class Arrivals:
@@ -66,7 +66,6 @@ class Arrivals:
         """For ever."""
         while True:
             await self._arrived.wait()
-            await asyncio.sleep(GATHER_S)
             arriving, self._arriving = self._arriving[:AT_ONCE], self._arriving[AT_ONCE:]
             if not self._arriving:
                 self._arrived.clear()
@@ -81,6 +80,7 @@ class Arrivals:
             except Exception:  # whatever it was, these must not wait for ever, and those after them not at all
                 logger.exception("%d sockets could not be let in", len(arriving))
                 self._send_away(arriving)
+            await asyncio.sleep(PAUSE_S)
 
     async def _rooms_for(self, arriving: list[Session]) -> dict[int, dict[int, RoomFacts]]:
         """member → rooms: from memory, else by one question for all; their views are there when this returns."""

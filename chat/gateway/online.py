@@ -23,7 +23,7 @@ Rooms = Iterable[RoomFacts]
 
 SOCKETS_PER_MEMBER = 5
 LOOK_AGAIN_S = 1.0
-GATHER_S = 0.05  # who comes, goes or is asked for within it is written, or read, with the others
+PAUSE_S = 0.05  # after each question to Redis: in a storm so many more share the next one
 
 
 class Online:
@@ -34,6 +34,7 @@ class Online:
         self._hub = hub
         self._seen: dict[int, Seen] = {}
         self._changed: dict[int, None] = {}  # members whose lease must be written, in order
+        self._came: dict[int, Rooms] = {}  # members whose first socket here has come, until others are told
         self._left: dict[int, Rooms] = {}  # members whose last socket here has gone, until it is told
         self._doubted: set[int] = set()  # they are said to have gone
         self._asked_for: set[int] = set()
@@ -50,7 +51,8 @@ class Online:
         self._left.pop(member, None)
         self._note([member])
         if len(sockets) == 1:
-            self._tell(member, Seen(online=True, last_seen=now_ms()), self._rooms.facts[member].values())
+            self._came[member] = rooms = self._rooms.facts[member].values()
+            self._show_here(member, Seen(online=True, last_seen=now_ms()), rooms)
         elif len(sockets) > SOCKETS_PER_MEMBER:
             self.replace(member, sockets[-SOCKETS_PER_MEMBER].came)
 
@@ -72,8 +74,6 @@ class Online:
         """For ever: write down what is here *now* of those who changed; one writer, so that nothing is overtaken."""
         while True:
             await self._wake.wait()
-            if len(self._changed) < AT_ONCE:
-                await asyncio.sleep(GATHER_S)
             members = list(islice(self._changed, AT_ONCE))
             for member in members:
                 del self._changed[member]
@@ -82,9 +82,17 @@ class Online:
             records = await self._leases.write({member: self._here.came_of(member) for member in members})
             for member in members:
                 self._written(member, records.get(member))
+            if len(members) < AT_ONCE:
+                await asyncio.sleep(PAUSE_S)
 
     def _written(self, member: int, record: Record | None) -> None:
-        """`record` is None while Redis is away: then nobody is known to be elsewhere."""
+        """`record` is None while Redis is away: then nobody is known to be elsewhere.
+
+        Other processes are told now: one that heard it before would read the lease of before, and doubt it.
+        """
+        has_lease = record is None or record.seen.online or member not in self._here
+        if has_lease and (rooms := self._came.pop(member, None)) is not None:
+            self._tell_others(member, Seen(online=True, last_seen=now_ms()), rooms)
         if member in self._here:
             if record is not None and len(record.sockets) > SOCKETS_PER_MEMBER:
                 self._replace_everywhere(member, record.sockets)
@@ -92,7 +100,8 @@ class Online:
             seen = Seen(online=False, last_seen=now_ms()) if record is None else record.seen
             self._seen[member] = seen
             if not seen.online:
-                self._tell(member, seen, rooms)
+                self._tell_others(member, seen, rooms)
+                self._show_here(member, seen, rooms)
 
     # --- more sockets than a member may have
     def _replace_everywhere(self, member: int, sockets: list[int]) -> None:
@@ -116,10 +125,10 @@ class Online:
         """For ever."""
         while True:
             await self._wake_reader.wait()
-            await asyncio.sleep(GATHER_S)
             self._wake_reader.clear()
             members, self._asked_for = self._asked_for, set()
             await self.look_up(members)
+            await asyncio.sleep(PAUSE_S)
 
     async def look_up(self, members: Iterable[int]) -> None:
         """What the leases say of those members who are not here; what is news is shown to the sockets here.
@@ -162,13 +171,16 @@ class Online:
         return [room for room in self._rooms.live.all() if not room.closed]
 
     # --- telling
-    def _tell(self, member: int, seen: Seen, rooms: Rooms) -> None:
-        """The sockets of these rooms, here and elsewhere."""
+    def _tell_others(self, member: int, seen: Seen, rooms: Rooms) -> None:
+        """The other processes that have these rooms."""
         for facts in rooms:
             if facts.is_open:
                 self._hub.say_presence(facts.id, member, online=seen.online, last_seen=seen.last_seen)
-                if (room := self._rooms.live.get(facts.id)) is not None:
-                    self._show(room, member, seen)
+
+    def _show_here(self, member: int, seen: Seen, rooms: Rooms) -> None:
+        for facts in rooms:
+            if facts.is_open and (room := self._rooms.live.get(facts.id)) is not None:
+                self._show(room, member, seen)
 
     def _show(self, room: LiveRoom, member: int, seen: Seen) -> None:
         self._seen[member] = seen
