@@ -14,6 +14,9 @@ from uvicorn.server import Server
 from chat.gateway import process
 
 SOCKETS_LEAVE_BY, REQUESTS_END_BY, ALL_ENDS_BY = 0.6, 0.8, 0.95  # parts of the grace
+# Connections that a proxy keeps open are answered so long, also when no socket is left: a request that is on its way
+# to one that closes becomes a 502. Each answer says that it is the last one.
+ANSWERS_FOR, ANSWERS_FOR_S = 0.2, 3.0  # a part of the grace, and seconds at most
 
 
 class DrainingServer(Server):
@@ -30,7 +33,10 @@ class DrainingServer(Server):
         if chat is not None:
             within_s = SOCKETS_LEAVE_BY * self._grace_s
             chat.drain.leave(within_s, end_in_s=ALL_ENDS_BY * self._grace_s)
-            while chat.drain.sockets and time.monotonic() < began + within_s and not self.force_exit:
+            answers_for_s = min(ANSWERS_FOR * self._grace_s, ANSWERS_FOR_S)
+            while not self.force_exit:
+                if time.monotonic() >= began + (within_s if chat.drain.sockets else answers_for_s):
+                    break
                 await asyncio.sleep(0.1)
                 await self.on_tick(0)  # the master kills a worker that it does not hear of
 

@@ -29,7 +29,7 @@ BATCH = 256  # messages
 BACKLOG = 10_000  # messages waiting in this process; more are answered `unavailable`
 ROOM_BACKLOG = 1000  # ... and in one room
 WRITE_WITHIN_S = 8  # beyond MongoDB's own wtimeout of 5 s
-SETTLE_WITHIN_S = 10  # then everybody who waits in that room is answered `unavailable`
+SETTLE_WITHIN_S = 10  # from the first doubt on; then everybody who waits in that room is answered `unavailable`
 SETTLE_AGAIN_S = 0.1
 DUPLICATE_KEY = 11000  # what the unique indexes answer
 RECENT = 4096  # acknowledged messages remembered: a repeat then costs no write
@@ -55,6 +55,7 @@ class Pending(msgspec.Struct, eq=False):
     seq: int = 0
     sent_at: int = 0
     answered: bool = False
+    settle_by: float | None = None  # the loop's time; None until its outcome was in doubt
 
     def entry(self) -> Entry:
         room, seq = self.room.id, self.seq
@@ -237,11 +238,15 @@ class MessageLog:
                 self._give_up(pending.room)
 
     async def _settle(self, pending: Pending) -> None:
-        """One majority read decides what becomes of the first message of this room."""
+        """One majority read decides what becomes of the first message of this room.
+
+        Written again and again without success it is given up as well: a log that can be read may still take nothing.
+        """
         room = pending.room
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + SETTLE_WITHIN_S
-        while loop.time() < deadline:
+        if pending.settle_by is None:
+            pending.settle_by = loop.time() + SETTLE_WITHIN_S
+        while loop.time() < pending.settle_by:
             known = room.last
             try:
                 found = await self._reader.evidence(room.id, pending.sender, pending.client_id, since=room.last)
@@ -269,7 +274,7 @@ class MessageLog:
         self._give_up(room)
 
     def _give_up(self, room: RoomTail) -> None:
-        """The log can't be read: everybody who waits in this room is told, so that order is kept."""
+        """The log can't be read or written: everybody who waits in this room is told, so that order is kept."""
         logger.error(
             "room %d can't be settled within %d s: its senders are told to send again", room.id, SETTLE_WITHIN_S
         )

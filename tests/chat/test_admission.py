@@ -17,7 +17,7 @@ from chat.gateway.admission import Admission
 from chat.gateway.clock import Clock
 from dev.stack.mariadb import MariaDB
 from dev.stack.served import Served
-from tests.chat.conftest import Pair, make_pairs, url_of
+from tests.chat.conftest import WAYS, Pair, make_pairs, url_of
 from tests.chat.devices import Device
 
 SERVING = {"workers": 1, "with_scheduler": False, "with_standin": False}
@@ -29,10 +29,11 @@ def served_storm(serve: Callable[..., Served]) -> Served:
     return serve("storm", **SERVING)
 
 
-@pytest.fixture(scope="module")
-def strict(serve: Callable[..., Served], served_storm: Served) -> Iterator[Served]:
+@pytest.fixture(scope="module", params=["shipped", "any ASGI server"])
+def strict(request: pytest.FixtureRequest, serve: Callable[..., Served], served_storm: Served) -> Iterator[Served]:
     """Lets one socket a second in, and two at once; asks the stores for one at a time."""
-    served = serve("storm", environ={"HANDSHAKES_PER_SECOND": "1", "IDENTIFIES_UNDER_WAY": "1"}, **SERVING)
+    environ = {"HANDSHAKES_PER_SECOND": "1", "IDENTIFIES_UNDER_WAY": "1"}
+    served = serve("storm", environ=environ, **SERVING, **WAYS[request.param])
     yield served
     served.stop()
 

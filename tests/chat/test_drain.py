@@ -236,6 +236,25 @@ async def test_under_any_asgi_server_the_flag_drains_as_well(serve, green: Serve
 
 
 # --- SIGTERM
+async def test_a_kept_connection_is_answered_when_the_process_has_no_sockets(serve, green: Served):
+    """It may be a proxy's, with a request on its way."""
+    old = serve("drain", workers=1, **SERVING)
+    kept = HTTPConnection("127.0.0.1", old.application.port, timeout=20)
+    kept.request("GET", "/version")
+    kept.getresponse().read()
+
+    os.kill(old.application.pid, signal.SIGTERM)
+    is_last = False
+    while not is_last:
+        kept.request("GET", "/version")
+        answer = kept.getresponse()
+        answer.read()
+        is_last = answer.getheader("connection") == "close"
+        assert answer.status == 200
+
+    old.stop()
+
+
 @dataclass
 class Talker:
     """A member that keeps the client's rules: one unanswered message, the same client_id when it sends again."""

@@ -127,12 +127,26 @@ async def test_nothing_behind_a_close_is_heard(device, wire: Wire, pair: Pair):
         pytest.param(frame(b"", head=FIN | PING), id="pings"),
         pytest.param(frame(b"", head=FIN | PONG), id="pongs"),
         pytest.param(frame(b"", head=CONTINUATION), id="empty fragments"),
-        pytest.param(frame(PING_JSON), id="messages"),
     ],
 )
 async def test_frames_of_any_kind_count_as_flooding(wire: Wire, each: bytes):
     await wire.write(frame(b"", head=TEXT) if each[0] == CONTINUATION else b"")
 
+    await wire.write(each * 1000)
+
+    await wire.rest()
+    assert wire.closed_with == 4529
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "each",
+    [
+        pytest.param(frame(PING_JSON), id="with an answer"),
+        pytest.param(frame(b'{"type": "typing", "room": 1}'), id="with an error"),
+    ],
+)
+async def test_too_many_messages_end_the_connection(wire: Wire, each: bytes):
     await wire.write(each * 1000)
 
     await wire.rest()

@@ -9,7 +9,7 @@ from dev.stack.replica_set import ReplicaSet
 from tests.chat.conftest import Pair, url_of
 from tests.chat.devices import Device
 from tests.faults.cluster import Cluster
-from tests.faults.conftest import eventually, sent_stubbornly
+from tests.faults.conftest import eventually, eventually_answered, sent_stubbornly
 from tests.faults.nemesis import WRITE_CONCERN_ERROR
 
 MESSAGES = 60
@@ -79,6 +79,23 @@ async def test_writes_that_err_are_settled_by_the_log(how: dict, cluster: Cluste
     assert [frame["text"] for frame in await b.created(5)] == ["before", "0", "1", "2", "after"]
     assert await b.silent()
     assert await a.silent()
+
+
+async def test_a_log_that_can_be_read_but_takes_nothing_is_unavailable(cluster: Cluster, talking):
+    """Within the bound, for all who wait in the room; and what was refused is stored once when it is sent again."""
+    pair, a, b = talking
+    await a.sent(pair.room, "before")
+
+    with cluster.mongo.failing("insert", errorCode=50):  # MaxTimeMSExpired
+        for name in ("first", "behind"):
+            await a.send(pair.room, name, client_id=name)
+        refused = [await eventually_answered(a, name) for name in ("first", "behind")]
+    acks = [await sent_stubbornly(a, pair.room, name, client_id=name) for name in ("first", "behind")]
+
+    assert [(frame["ref"], frame["code"]) for frame in refused] == [("first", "unavailable"), ("behind", "unavailable")]
+    assert [ack["seq"] for ack in acks] == [2, 3]
+    assert [frame["text"] for frame in await b.created(3)] == ["before", "first", "behind"]
+    assert await b.silent()
 
 
 async def test_a_mongodb_that_refuses_every_write_is_asked_with_patience(cluster: Cluster, talking):
