@@ -67,6 +67,7 @@ class AsgiSocket:
                 self.close(CloseCode.FRAME_TOO_BIG)
             else:
                 self.session.received(payload)
+                await asyncio.sleep(0)  # the writer's turn: `receive` does not wait while there is more to read
 
     async def write(self) -> None:
         while True:
