@@ -94,13 +94,13 @@ class Hub:
             self._joining[room.id] = False
             self._wake.set()
 
-    async def catch_up(self, subscription: Subscription, after: int) -> None:
-        """Resume and sync: the log after `after` at the socket's own pace, then live.
+    async def catch_up(self, subscription: Subscription, turn: int) -> None:
+        """Resume and sync, which `begin_catch_up` gave this turn: the log at the socket's own pace, then live.
 
         Nothing is awaited between the comparison with what the room has delivered and turning live, so that no event
         can pass between the two. Ends early when the socket is gone or a newer catch-up has begun.
         """
-        room, turn = subscription.room, subscription.begin_catch_up(after)
+        room = subscription.room
         while subscription.outlet is not None and subscription.turn == turn:
             try:
                 entries = await self._reader.after(room.id, subscription.cursor, RESUME_PAGE)

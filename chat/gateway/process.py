@@ -158,7 +158,10 @@ class ChatProcess:
 
     # --- what sessions ask
     def catch_up(self, subscription: Subscription, after: int) -> None:
-        self.spawn(self.hub.catch_up(subscription, after), f"catch up room {subscription.room.id}")
+        turn = subscription.begin_catch_up(
+            after
+        )  # not by the task: what the socket sends before it runs comes after it
+        self.spawn(self.hub.catch_up(subscription, turn), f"catch up room {subscription.room.id}")
 
     def read_up_to(self, room: LiveRoom, member: int, seq: int) -> None:
         seq = min(seq, room.delivered)

@@ -100,6 +100,23 @@ async def test_messages_come_whole_however_the_stream_is_cut(wire: Wire, pair: P
 
 
 @BOTH
+async def test_a_repeat_sent_along_with_a_sync_is_acknowledged_in_its_place(wire: Wire, pair: Pair):
+    say = {"type": "message.send", "room": pair.room, "text": "again"}
+    for client_id in ("c1", "c2", "c3"):
+        await wire.write(message(say | {"client_id": client_id}))
+        assert (await wire.next())["client_id"] == client_id
+
+    await wire.write(message({"type": "sync", "room": pair.room, "after": 0}) + message(say | {"client_id": "c3"}))
+
+    frames = [await wire.next() for _ in range(3)]
+    assert [(each["type"], each["seq"]) for each in frames] == [
+        ("message.created", 1),
+        ("message.created", 2),
+        ("message.ack", 3),
+    ]
+
+
+@BOTH
 async def test_control_frames_may_come_between_fragments(wire: Wire):
     first, second, third = fragments(PING_JSON, 5, 15)
 
