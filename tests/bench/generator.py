@@ -437,6 +437,7 @@ def main() -> None:
     description = json.load(sys.stdin)
     credentials = [Credentials(**each) for each in description.pop("credentials", [])]
     job = Job(**description, credentials=credentials)
+    job.watched["generator"] = os.getpid()  # it shares its core with the databases
     if job.core is not None:
         os.sched_setaffinity(0, {job.core})
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
