@@ -37,7 +37,7 @@ class Plan:
     in_flight: int = 256  # at full load; 64 leave the server waiting for the log
 
 
-WHOLE = Plan(sets=3, pairs=500, seconds=2.5, steps=4, idle=10_000)
+WHOLE = Plan(sets=3, pairs=500, seconds=2.5, steps=6, idle=10_000)
 QUICK = Plan(sets=1, pairs=500, seconds=1.5, steps=3, idle=2000)
 
 
