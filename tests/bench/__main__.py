@@ -1,8 +1,8 @@
 """Measures this project and its peers side by side: table, JSON and plot in tests/bench/results/.
 
-    python -m tests.bench [--quick] [--systems damso,node-ws] [--parts messages,idle] [--sets 3] [--out DIRECTORY]
+    python -m tests.bench [--quick] [--systems damso,node-ws] [--parts messages,idle] [--sets 3] [--publish]
 
-README.md beside this file says what is needed and what is measured. Loopback only; a whole run takes about 25 minutes.
+README.md beside this file says what is needed and what is measured. Loopback only; a whole run takes about 28 minutes.
 Results are kept after every step, and a run of some parts leaves what others found: a run may be done in pieces.
 """
 
@@ -23,7 +23,8 @@ from tests.bench.rest import beside_rest
 from tests.bench.systems import LOAD_CORE, SYSTEMS, Lab, Running, System
 
 Result = dict[str, Any]
-RESULTS = Path(__file__).parent / "results"
+HERE = Path(__file__).parent
+RESULTS = HERE / "results"
 
 
 @dataclass(frozen=True)
@@ -182,6 +183,7 @@ def main() -> None:
     parser.add_argument("--sets", type=int, help="interleaved rounds; the table shows medians")
     parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--report-only", action="store_true", help="make the table and the plot again from bench.json")
+    parser.add_argument("--publish", action="store_true", help="put table and plot into README.md here")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     findings = Findings(options.out / "bench.json")
@@ -197,6 +199,10 @@ def main() -> None:
     table = report.table(findings.found)
     (options.out / "table.md").write_text(table)
     (options.out / "bench.svg").write_text(report.plot(findings.found))
+    if options.publish:
+        readme = HERE / "README.md"
+        readme.write_text(report.with_results(readme.read_text(), table))
+        (HERE / "bench.svg").write_text(report.plot(findings.found))
     print(table)
     sys.exit(0 if report.all_reached(findings.found) else 1)
 

@@ -39,6 +39,31 @@ def moment() -> Result:
     }
 
 
+# --- the place of the results in README.md
+BEGIN, END = "<!-- results: python -m tests.bench --report-only --publish -->", "<!-- end of results -->"
+
+
+def with_results(readme: str, results: str) -> str:
+    """The text with these results between its two marks. Raises ValueError when it has none."""
+    before, begin, rest = readme.partition(BEGIN)
+    _old, end, after = rest.partition(END)
+    if not (begin and end):
+        raise ValueError(f"README.md has no place for results: {BEGIN} … {END}")
+    return f"{before}{BEGIN}\n\n{results}\n![CPU, highest rate and memory of each system](bench.svg)\n\n{END}{after}"
+
+
+def conditions(found: Result) -> list[str]:
+    """Of each part: when, on which commit, and how busy the machine was with other things before it began."""
+    machine = found["machine"]
+    lines = [f"{machine['cpu']}, {machine['cores']} cores, Python {machine['python']}, Linux {machine['kernel']}."]
+    for part, when in found.get("when", {}).items():
+        plan, load = when["plan"], ", ".join(map(str, when["load_before"]))
+        how = f"{plan['sets']} sets of {plan['seconds']} s windows" if part == "messages" else ""
+        how = f"{plan['idle']:,} sockets" if part in ("idle", "storm") else how
+        lines.append(f"- `{part}`: commit {when['commit']}, {when['at']}, load average before {load}. {how}".rstrip())
+    return lines
+
+
 # --- numbers out of results; None where a system failed or was not measured
 def median(found: Result, key: str, number: Callable[[Result], Any]) -> float | None:
     values = []
@@ -111,7 +136,7 @@ def table(found: Result) -> str:
     lines += ["", "| to reach | reached | |", "| --- | --- | --- |"]
     for bar in bars(found):
         lines.append(f"| {bar.words} | {shown(bar.value, 2)} | {bar.verdict} |")
-    lines += ["", *paragraphs(found), ""]
+    lines += ["", *paragraphs(found), "", *conditions(found), ""]
     return "\n".join(lines)
 
 
@@ -123,14 +148,14 @@ def paragraphs(found: Result) -> list[str]:
     lines = []
     if "instructions" in found and "thousands" in found["instructions"]:
         count = found["instructions"]
-        lines.append(f"{count['thousands']} thousand instructions a message, {count['per_batch']} messages a batch.")
+        lines.append(f"- {count['thousands']} thousand instructions a message, {count['per_batch']} messages a batch.")
     if "thousands" in found.get("connect_instructions", {}):
         count = found["connect_instructions"]
-        lines.append(f"{count['thousands']} thousand instructions a connect, {count['per_batch']} connects a batch.")
+        lines.append(f"- {count['thousands']} thousand instructions a connect, {count['per_batch']} connects a batch.")
     if "back" in found.get("storm", {}):
         back = found["storm"]
         lines.append(
-            f"{back['back']} of {back['devices']} sockets were back {back['seconds']} s after the process was killed,"
+            f"- {back['back']} of {back['devices']} sockets were back {back['seconds']} s after the process was killed,"
             f" {back['us_per_connect']['server']} µs of CPU each; {back['sent_away']} times somebody was told to come"
             f" later, {len(back['failures'])} kinds of failures;"
             f" MySQL was asked {back['mysql_questions_both_times']} questions for both arrivals."
@@ -145,7 +170,7 @@ def paragraphs(found: Result) -> list[str]:
             told = ", ".join(f"p50 {at[rate]['p50']} p99 {at[rate]['p99']} ms at {rate}/s" for rate in at)
             asked = found["rest"][way].get("requests")
             answers = f" REST: p50 {asked['latency_ms']['p50']} p99 {asked['latency_ms']['p99']} ms." if asked else ""
-            lines.append(f"Messages, {words}: {told}.{answers}")
+            lines.append(f"- Messages, {words}: {told}.{answers}")
     return lines
 
 
