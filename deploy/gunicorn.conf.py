@@ -16,8 +16,9 @@ worker_class = "config.worker.Worker"
 bind = settings.BIND
 workers = settings.WORKERS
 
-# A worker that says nothing for `timeout` seconds is killed. After SIGTERM config/draining.py divides what it has.
-timeout = 30
+# A worker that says nothing for `timeout` seconds is killed. Not sooner: on a machine that is short of CPU a living one
+# is late, and to start another makes it worse. After SIGTERM config/draining.py divides the time it has.
+timeout = 60
 graceful_timeout = settings.GRACEFUL_TIMEOUT
 # Longer than nginx keeps an idle connection to us (upstream.conf: 30 s), so that it is nginx that closes it.
 keepalive = 75

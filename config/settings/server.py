@@ -13,3 +13,5 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+# A file under its plain name too would be kept, compressed and served for nobody.
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True

@@ -23,10 +23,11 @@ class Engine:
             "DOCKER_CONFIG": str(directory / "client"),
         }
 
-    def docker(self, *arguments: str) -> str:
-        """What `docker` printed. Raises CalledProcessError, with what it said, when it fails."""
+    def docker(self, *arguments: str, given: str = "") -> str:
+        """What `docker` printed, `given` this to read. Raises CalledProcessError, with what it said, when it fails."""
         done = subprocess.run(
             ["docker", *arguments],
+            input=given,
             env={**os.environ, **self.environ},
             capture_output=True,
             text=True,
@@ -112,11 +113,8 @@ class Box:
         """Of the version that serves."""
         return (self.home / "state" / self.serving()).read_text().removeprefix("tag=").strip()
 
-    def tagged_again(self, tag: str) -> str:
-        """The same code as another version."""
-        context = str(CLONE)
-        self.engine.docker(
-            *("build", "-q", "-f", f"{context}/deploy/docker/Dockerfile", "-t", f"damso:{tag}"),
-            *("--build-arg", f"RELEASE={tag}", "--build-arg", "REVISION=again", context),
-        )
+    def tagged_again(self, tag: str, *, command: str = "") -> str:
+        """The same code as another version, by default with the same command."""
+        lines = [f"FROM damso:{self.tag()}", f"ENV RELEASE={tag}", *([f"CMD {command}"] if command else [])]
+        self.engine.docker("build", "-q", "-t", f"damso:{tag}", "-", given="\n".join(lines))
         return tag

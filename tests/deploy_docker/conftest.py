@@ -46,7 +46,7 @@ def box(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bo
         yield box
     finally:
         box.script("single-box", "remove")
-        assert engine.docker("ps", "-aq") == ""
+        assert engine.docker("ps", "-aq", "--filter", "label=com.docker.compose.project=damso") == ""
         assert not box.home.exists()
         shutil.rmtree(box.directory, ignore_errors=True)
 
