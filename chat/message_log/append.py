@@ -17,7 +17,7 @@ import msgspec
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import PyMongoError
 
-from chat.message_log.entry import Entry, Verdict, from_milliseconds, judge, place_after, text_document
+from chat.message_log.entry import Entry, Verdict, judge, place_after, stored_time, text_document
 from chat.message_log.mongo import DURABLE
 from chat.message_log.read import LogReader, LogUnreadable
 from chat.message_log.tail import RoomTail
@@ -196,7 +196,7 @@ class MessageLog:
                     pending.sender,
                     pending.client_id,
                     seq=pending.seq,
-                    sent_at=from_milliseconds(pending.sent_at),
+                    sent_at=stored_time(pending.sent_at),
                     text=pending.text,
                 )
             )

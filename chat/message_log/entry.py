@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 import msgspec
+from bson.datetime_ms import DatetimeMS
 
 TEXT, CLOSED = "text", "closed"
 # The entry that closes a room has one key for ever, so that there is one at most.
@@ -66,7 +67,9 @@ def place_after(last_seq: int, last_sent_at: int, now: int) -> tuple[int, int]:
     return last_seq + 1, max(now, last_sent_at)
 
 
-def text_document(room: int, sender: int, client_id: str, *, seq: int, sent_at: datetime, text: str) -> dict[str, Any]:
+def text_document(
+    room: int, sender: int, client_id: str, *, seq: int, sent_at: datetime | DatetimeMS, text: str
+) -> dict[str, Any]:
     """The document of a message: the resend key *is* the primary key."""
     return {
         "_id": {"room": room, "sender": sender, "client_id": client_id},
@@ -112,6 +115,11 @@ def to_milliseconds(at: datetime) -> int:
     return round(at.timestamp() * 1000)
 
 
-@lru_cache(maxsize=256)  # the messages of a batch share their time
 def from_milliseconds(at: int) -> datetime:
     return datetime.fromtimestamp(at / 1000, UTC)
+
+
+@lru_cache(maxsize=256)  # the messages of a batch share their time
+def stored_time(at: int) -> DatetimeMS:
+    """What BSON makes the same date of as of `from_milliseconds`, without looking for a time zone in it first."""
+    return DatetimeMS(at)

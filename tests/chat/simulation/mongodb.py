@@ -9,9 +9,11 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from bson import decode, encode
 from pymongo.errors import AutoReconnect, DuplicateKeyError, WriteConcernError
 
 from chat.message_log.append import DUPLICATE_KEY
+from chat.message_log.mongo import CODEC
 from tests.chat.simulation.loop import Signal, spawn
 from tests.chat.simulation.threads import ask
 
@@ -126,7 +128,8 @@ class ReplicaSet:
         if not node.up:
             answer.set_result(AutoReconnect("not primary any more"))
             return
-        refused = [place for place, document in enumerate(documents) if not node.insert(dict(document))]
+        came = [decode(encode(document), CODEC) for document in documents]  # as a server gets and gives them
+        refused = [place for place, document in enumerate(came) if not node.insert(document)]
         self.changed.set()
         reply: Document = {"ok": 1, "n": len(documents) - len(refused)}
         if refused:
