@@ -6,6 +6,13 @@ from typing import Any
 import ecs_logging
 
 
+class WithoutProbes(logging.Filter):
+    """Keeps back what health checks ask every few seconds."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (isinstance(record.args, tuple) and "/healthz/live" in record.args)
+
+
 class AccessFormatter(ecs_logging.StdlibFormatter):
     """For the records of uvicorn.access, whose arguments are address, method, path with query, version, status."""
 

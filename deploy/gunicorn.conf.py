@@ -42,9 +42,15 @@ logconfig_dict = {
         "error": {"()": "ecs_logging.StdlibFormatter"},
         "access": {"()": "config.access_log.AccessFormatter"},
     },
+    "filters": {"without_probes": {"()": "config.access_log.WithoutProbes"}},
     "handlers": {
         "error": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "error"},
-        "access": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "access"},
+        "access": {
+            "class": "logging.StreamHandler",
+            "stream": "ext://sys.stdout",
+            "formatter": "access",
+            "filters": ["without_probes"],
+        },
     },
     "root": {"level": "INFO", "handlers": []},
     "loggers": {

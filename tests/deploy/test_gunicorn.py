@@ -87,6 +87,17 @@ def test_every_line_is_ecs_and_none_tells_who_asked_what(gunicorn: Gunicorn) -> 
     assert not any(word in gunicorn.log.read_text() for word in ("planted", "secret", "203.0.113.7", "somebody"))
 
 
+def test_health_checks_are_not_logged(gunicorn: Gunicorn) -> None:
+    for path in ("/healthz/live", "/version"):
+        requests.get(f"{gunicorn.url}{path}", timeout=5)
+    gunicorn.stop()
+
+    messages = [line["message"] for line in gunicorn.lines()]
+
+    assert "GET /version 200" in messages
+    assert "GET /healthz/live 200" not in messages
+
+
 def test_a_bad_environment_is_told_once_and_ends_it(tmp_path: Path) -> None:
     gunicorn = Gunicorn(tmp_path, WORKERS="none", GRACEFUL_TIMEOUT="soon")
 
