@@ -58,6 +58,30 @@ def withdrawn(member_ids: Collection[int]) -> set[int]:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """A member as staff at a terminal tell one from another."""
+
+    id: int
+    nickname: str
+    created_at: datetime
+    suspended_until: datetime | None
+    withdrawn_at: datetime | None
+
+    def __str__(self) -> str:
+        return f"Member {self.id} ({self.nickname or 'no profile'}, since {self.created_at.date().isoformat()})"
+
+
+def known(member_id: int) -> Known | None:
+    """None if there never was one. One query."""
+    row = (
+        Member.objects.filter(id=member_id)
+        .values_list("id", "profile__nickname", "created_at", "suspended_until", "withdrawn_at")
+        .first()
+    )
+    return Known(row[0], row[1] or "", *row[2:]) if row else None
+
+
+@dataclass(frozen=True, slots=True)
 class Face:
     """What a partner sees. Who has left has a nickname that says so, and nothing else."""
 

@@ -99,6 +99,11 @@ def every_room_of(member: int) -> list[RoomFacts]:
     return sorted(_facts(RoomMember.objects.filter(room__in=mine)), key=lambda room: (room.opens_at, room.id))
 
 
+def rooms_by_id(rooms: Iterable[int]) -> QuerySet[Room]:
+    """Those there are, in order of id, open and closed."""
+    return Room.objects.filter(id__in=list(rooms)).order_by("id")
+
+
 def own_rooms(member: int) -> QuerySet[Room]:
     """The member's rooms, for a page of them."""
     return Room.objects.filter(id__in=RoomMember.objects.filter(member=member).values("room"))

@@ -14,7 +14,7 @@ from chat.fanout import announce
 from chat.message_log import closing
 from chat.message_log.entry import Entry
 from chat.models import Room, RoomMember
-from core.ledger import outbox
+from core.ledger import audit, outbox
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +43,17 @@ def close_room(room_id: int, *, reason: str, by: int | None = None) -> bool:
         if closed:
             outbox.owe(END_LOG, {"room": room_id}, lane=lane_of(room_id))
     return bool(closed)
+
+
+def close_by_staff(room_id: int, *, by: str, reason: str) -> bool:
+    """Close this room for both and write down who did; whether it was this call that did."""
+    with transaction.atomic():
+        closed = close_room(room_id, reason=Room.ClosedReason.STAFF)
+        if closed:
+            audit.record(by, "close_room", subject=f"room {room_id}", reason=reason)
+    if closed:
+        end_log_at_once(room_id)
+    return closed
 
 
 def lane_of(room_id: int) -> str:

@@ -1,0 +1,55 @@
+from argparse import ArgumentParser
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.core.management.base import CommandError
+from django.utils import timezone
+
+from accounts import selectors
+from accounts.services import standing
+from core.http.times import iso
+from core.ledger.terminal import StaffCommand
+
+DAYS_MAX = 3650
+
+
+class Command(StaffCommand):
+    help = "Keeps a member out for some days, or lets them in again. Live sockets end within a second."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("member", type=int, help="id of the member")
+        until = parser.add_mutually_exclusive_group(required=True)
+        until.add_argument(
+            "--days", type=int, choices=range(1, DAYS_MAX + 1), metavar="N", help="from now on, at most 3650"
+        )
+        until.add_argument(
+            "--until", type=datetime.fromisoformat, metavar="TIME", help="such as 2031-03-03T22:00+09:00"
+        )
+        until.add_argument("--lift", action="store_true", help="end a suspension")
+        super().add_arguments(parser)
+
+    def plan(self, options: dict[str, Any]) -> list[str]:
+        known = selectors.known(options["member"])
+        if known is None or known.withdrawn_at:
+            raise CommandError(f"There is no member {options['member']}.")
+        until = moment(options)
+        now = f"suspended until {iso(known.suspended_until)}" if known.suspended_until else "not suspended"
+        return [f"{known}: {now}; will be {f'suspended until {iso(until)}' if until else 'let in again'}."]
+
+    def carry_out(self, options: dict[str, Any]) -> str:
+        standing.suspend(options["member"], moment(options), by=options["by"], reason=options["reason"])
+        return "Done."
+
+
+def moment(options: dict[str, Any]) -> datetime | None:
+    """None: lift it."""
+    if options["lift"]:
+        return None
+    if options["days"]:
+        return timezone.now() + timedelta(days=options["days"])
+    until: datetime = options["until"]
+    if until.tzinfo is None:
+        raise CommandError("--until has no offset: write 2031-03-03T22:00+09:00.")
+    if until <= timezone.now():
+        raise CommandError("--until is over already; --lift ends a suspension.")
+    return until

@@ -1,0 +1,35 @@
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import CommandError
+
+from chat import selectors
+from chat.services import rooms
+from core.http.times import iso
+from core.ledger.terminal import StaffCommand
+
+
+class Command(StaffCommand):
+    help = "Closes rooms for both members, at once. What was said stays readable. Closed ones stay as they are."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("rooms", nargs="+", type=int, metavar="ROOM", help="ids of rooms")
+        super().add_arguments(parser)
+
+    def plan(self, options: dict[str, Any]) -> list[str]:
+        known = {room.id: room for room in selectors.rooms_by_id(options["rooms"])}
+        unknown = [str(room) for room in options["rooms"] if room not in known]
+        if unknown:
+            raise CommandError(f"There is no room {', '.join(unknown)}. Nothing was changed.")
+        return [
+            f"Room {room.id} is closed already, since {iso(room.closed_at)}."
+            if room.closed_at
+            else f"Room {room.id}, open since {iso(room.opens_at)}, will be closed."
+            for room in known.values()
+        ]
+
+    def carry_out(self, options: dict[str, Any]) -> str:
+        closed = [
+            room for room in options["rooms"] if rooms.close_by_staff(room, by=options["by"], reason=options["reason"])
+        ]
+        return f"Closed: {len(closed)}."

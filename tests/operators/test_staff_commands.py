@@ -1,0 +1,182 @@
+"""What staff do to members and rooms at a terminal: shown, asked, done, written down."""
+
+import json
+import stat
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from accounts.demo import PEOPLE, kakao_id_of
+from accounts.models import Member
+from accounts.services import catalogue, demo_members
+from chat.message_log import indexes, mongo
+from chat.message_log.entry import text_document
+from chat.models import Room
+from chat.services.rooms import open_room
+from core.ledger.ids import random_id
+from core.ledger.models import AuditEntry
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+WHY = ["--reason", "ticket 12", "--by", "mina"]
+DONE = [*WHY, "--yes"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _client() -> Iterator[None]:
+    yield
+    mongo.client().close()
+    mongo.client.cache_clear()
+
+
+@pytest.fixture
+def pair() -> tuple[int, int]:
+    catalogue.load()
+    for person in PEOPLE[:2]:
+        demo_members.join(person)
+    first, second = (Member.objects.get(kakao_id=kakao_id_of(person.name)).id for person in PEOPLE[:2])
+    return first, second
+
+
+@pytest.fixture
+def room(pair: tuple[int, int]) -> int:
+    indexes.ensure()
+    room, opened = random_id(), timezone.now() - timedelta(hours=1)
+    open_room(room, pair, opens_at=opened, closes_at=opened + timedelta(hours=22))
+    return room
+
+
+def run(*arguments: Any) -> str:
+    said = StringIO()
+    call_command(*(str(each) for each in arguments), stdout=said)
+    return said.getvalue()
+
+
+def written_down() -> list[tuple[str, str, str, str]]:
+    return list(AuditEntry.objects.order_by("id").values_list("actor", "action", "subject", "reason"))
+
+
+def test_nothing_happens_without_a_yes(pair: tuple[int, int], room: int, tmp_path: Path) -> None:
+    member = pair[0]
+    commands = [
+        ["suspend_member", member, "--days", 3],
+        ["close_room", room],
+        ["erase_member", member],
+        ["export_member", member, tmp_path / "export.json"],
+    ]
+
+    for command in commands:
+        assert "Dry run: nothing was changed." in run(*command, *WHY, "--dry-run")
+        with pytest.raises(CommandError, match="Nobody is there to ask: add --yes") as refused:
+            run(*command, *WHY)
+        assert refused.value.returncode == 3
+
+    row = Member.objects.get(id=member)
+    assert (row.suspended_until, row.withdrawn_at, Room.objects.get().closed_at) == (None, None, None)
+    assert (written_down(), list(tmp_path.iterdir())) == ([], [])
+
+
+def test_a_reason_must_be_given() -> None:
+    for reason in ([], ["--reason", " "], ["--reason", "x" * 501]):
+        with pytest.raises(CommandError, match="reason"):
+            run("close_room", 1, "--yes", *reason)
+
+
+def test_a_suspension_is_set_and_lifted(pair: tuple[int, int]) -> None:
+    member, before = pair[0], timezone.now()
+
+    said = run("suspend_member", member, "--days", 3, *DONE)
+
+    until = Member.objects.get(id=member).suspended_until
+    assert until is not None
+    assert before + timedelta(days=3) <= until <= timezone.now() + timedelta(days=3)
+    assert PEOPLE[0].name in said
+
+    run("suspend_member", member, "--lift", *DONE)
+
+    assert Member.objects.get(id=member).suspended_until is None
+    subject = f"member {member}"
+    assert written_down() == [
+        ("mina", "suspend", subject, "ticket 12"),
+        ("mina", "lift_suspension", subject, "ticket 12"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("until", "said"), [("2099-01-01T00:00", "has no offset"), ("2020-01-01T00:00+09:00", "is over already")]
+)
+def test_a_doubtful_end_of_a_suspension_is_refused(pair: tuple[int, int], until: str, said: str) -> None:
+    with pytest.raises(CommandError, match=said):
+        run("suspend_member", pair[0], "--until", until, *DONE)
+
+    assert written_down() == []
+
+
+def test_a_room_is_closed_once(room: int) -> None:
+    assert run("close_room", room, *DONE).endswith("Closed: 1.\n")
+    assert run("close_room", room, *DONE).endswith("Closed: 0.\n")
+
+    assert Room.objects.get(id=room).closed_reason == "staff"
+    assert [entry["reason"] for entry in mongo.messages().find({"room": room})] == ["staff"]
+    assert written_down() == [("mina", "close_room", f"room {room}", "ticket 12")]
+
+
+def test_with_an_unknown_room_among_them_none_is_closed(room: int) -> None:
+    with pytest.raises(CommandError, match=r"There is no room 999\. Nothing was changed"):
+        run("close_room", room, 999, *DONE)
+
+    assert Room.objects.get(id=room).closed_at is None
+
+
+def test_a_member_is_erased_with_their_room(pair: tuple[int, int], room: int) -> None:
+    member = pair[0]
+
+    assert "Open rooms that close: 1." in run("erase_member", member, *DONE)
+    again = run("erase_member", member, *DONE)
+
+    row = Member.objects.get(id=member)
+    assert (row.kakao_id, row.withdrawn_at is not None) == (None, True)
+    assert Room.objects.get(id=room).closed_reason == "left"
+    assert "nothing is left to do" in again
+    assert written_down() == [("mina", "erase", f"member {member}", "ticket 12")]
+
+
+def test_what_is_held_is_written_for_the_operators_eyes(pair: tuple[int, int], room: int, tmp_path: Path) -> None:
+    said_at = datetime(2031, 3, 3, 13, 0, tzinfo=UTC)
+    mongo.messages().insert_one(text_document(room, pair[0], "c1", seq=1, sent_at=said_at, text="안녕하세요"))
+    file = tmp_path / "export.json"
+
+    run("export_member", pair[0], file, *DONE)
+
+    held = json.loads(file.read_text())
+    assert (held["member"]["profile"]["nickname"], [each["text"] for each in held["messages"]]) == (
+        PEOPLE[0].name,
+        ["안녕하세요"],
+    )
+    assert (stat.S_IMODE(file.stat().st_mode), list(tmp_path.iterdir())) == (0o600, [file])
+    assert written_down() == [("mina", "export", f"member {pair[0]}", "ticket 12")]
+
+
+def test_a_file_that_is_there_is_kept(pair: tuple[int, int], tmp_path: Path) -> None:
+    file = tmp_path / "export.json"
+    file.write_text("mine")
+
+    with pytest.raises(CommandError, match="is there already"):
+        run("export_member", pair[0], file, *DONE)
+
+    assert file.read_text() == "mine"
+
+
+@pytest.mark.parametrize("command", [["suspend_member", "--lift"], ["erase_member"], ["export_member"]])
+def test_an_unknown_member_is_told(command: list[str], tmp_path: Path) -> None:
+    name, *options = command
+    file = [tmp_path / "export.json"] if name == "export_member" else []
+
+    with pytest.raises(CommandError, match=r"There is no member 999\."):
+        run(name, 999, *file, *options, *DONE)
