@@ -1,0 +1,183 @@
+"""delete_rows on a table that the application writes to: exactly what matches goes, and all of it comes back."""
+
+import json
+import stat
+import threading
+import time
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection, transaction
+from django.db.models import Max
+
+from accounts.models import Member, Session
+from core.ledger import outbox, rows
+from core.ledger.models import AuditEntry, Outbox
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+DONE = ["--reason", "ticket 12", "--by", "mina", "--yes"]
+MILLION = 1_000_000
+SLICE = 50_000
+PLANTED = "kind = 'planted' AND lane LIKE '%7'"
+SLOWEST_WRITE_S = 5.0  # on a machine with a test suite beside it
+
+
+def run(*arguments: Any) -> str:
+    said = StringIO()
+    call_command(*(str(each) for each in arguments), stdout=said)
+    return said.getvalue()
+
+
+def plant(number: int) -> None:
+    """In slices: a statement has 30 s (config/settings/stores.py)."""
+    with connection.cursor() as cursor:
+        for start in range(1, number + 1, SLICE):
+            cursor.execute(
+                "INSERT INTO ledger_outbox (kind, lane, payload, created_at, due_at, attempts, last_error)"
+                " SELECT 'planted', CONCAT('lane-', seq), '{\"said\": \"안녕\"}', NOW(6), '2999-01-01', 0,"
+                " 'it\\'s 100 %'"
+                f" FROM seq_{start}_to_{min(start + SLICE - 1, number)}"
+            )
+
+
+def content(condition: str) -> tuple[int, int]:
+    """How many rows, and a sum over all they hold."""
+    number = total = 0
+    highest = Outbox.objects.aggregate(id=Max("id"))["id"] or 0
+    with connection.cursor() as cursor:
+        for start in range(0, highest + 1, SLICE):
+            cursor.execute(
+                "SELECT COUNT(*), COALESCE(SUM(CRC32(CONCAT_WS('|', id, kind, lane, payload, created_at, due_at,"
+                f" attempts, last_error))), 0) FROM ledger_outbox WHERE id >= {start} AND id < {start + SLICE}"
+                f" AND ({condition})"
+            )
+            rows_here, sum_here = cursor.fetchone()
+            number, total = number + rows_here, total + sum_here
+    return number, total
+
+
+class Writer(threading.Thread):
+    """The application, owing one thing after the other."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written, self.slowest = 0, 0.0
+        self.stopped = threading.Event()
+
+    def run(self) -> None:
+        while not self.stopped.is_set():
+            began = time.monotonic()
+            with transaction.atomic():
+                outbox.owe("test.planted-by-nobody", {"n": self.written}, lane="lane-7")
+            self.slowest = max(self.slowest, time.monotonic() - began)
+            self.written += 1
+        connection.close()
+
+
+@pytest.mark.timeout(600)
+def test_a_million_rows_while_the_application_writes(tmp_path: Path) -> None:
+    plant(MILLION)
+    matching, others = content(PLANTED), content(f"kind = 'planted' AND NOT ({PLANTED})")
+    dump, writer = tmp_path / "dump", Writer()
+    assert matching[0] == MILLION // 10
+
+    writer.start()
+    said = run("delete_rows", "ledger_outbox", "--where", PLANTED, "--dump", dump, "--batch", 2000, *DONE)
+    writer.stopped.set()
+    writer.join()
+
+    assert f"Deleted: {MILLION // 10} rows" in said
+    assert (content(PLANTED)[0], content(f"kind = 'planted' AND NOT ({PLANTED})")) == (0, others)
+    assert Outbox.objects.exclude(kind="planted").count() == writer.written > 0
+    assert writer.slowest < SLOWEST_WRITE_S
+    assert stat.S_IMODE(dump.stat().st_mode) == 0o600
+
+    assert f"Brought back: {MILLION // 10} rows" in run("restore_rows", dump, *DONE)
+
+    assert content(PLANTED) == matching
+    assert list(AuditEntry.objects.order_by("id").values_list("actor", "action", "subject", "reason")) == [
+        ("mina", "delete_rows", "table ledger_outbox", "ticket 12"),
+        ("mina", "restore_rows", "table ledger_outbox", "ticket 12"),
+    ]
+
+
+def test_the_plan_is_shown_and_a_dry_run_deletes_nothing(tmp_path: Path) -> None:
+    plant(20)
+
+    said = run("delete_rows", "ledger_outbox", "--where", PLANTED, "--dump", tmp_path / "dump", *DONE, "--dry-run")
+
+    assert said == f"2 rows of ledger_outbox WHERE {PLANTED}\nDry run: nothing was changed.\n"
+    assert (Outbox.objects.count(), list(tmp_path.iterdir())) == (20, [])
+
+
+def test_an_interrupted_deletion_is_taken_up_again(tmp_path: Path) -> None:
+    plant(100)
+    with (tmp_path / "first").open("w") as dump:
+        deleting = rows.delete(rows.plan("ledger_outbox", PLANTED), dump, batch=4)
+        assert next(deleting) == 4
+        deleting.close()
+    assert content(PLANTED)[0] == 6
+
+    assert "Deleted: 6 rows" in run(
+        "delete_rows", "ledger_outbox", "--where", PLANTED, "--dump", tmp_path / "second", *DONE
+    )
+    for name in ("first", "second"):
+        run("restore_rows", tmp_path / name, *DONE)
+
+    assert content(PLANTED)[0] == 10
+
+
+def test_restoring_twice_or_after_a_crash_leaves_what_is_there_alone(tmp_path: Path) -> None:
+    plant(100)
+    dump = tmp_path / "dump"
+    run("delete_rows", "ledger_outbox", "--where", PLANTED, "--dump", dump, *DONE)
+    dump.write_text(dump.read_text() + '[1, "plan')
+
+    assert "Brought back: 10 rows. There already: 0." in run("restore_rows", dump, *DONE)
+    assert "Brought back: 0 rows. There already: 10." in run("restore_rows", dump, *DONE)
+
+
+def test_rows_that_others_point_at_are_refused(tmp_path: Path) -> None:
+    member = Member.objects.create(kakao_id=1)
+    Session.objects.create(member=member, client="web")
+
+    with pytest.raises(CommandError, match=r"Other rows point at these, delete them first.*Deleted: 0\."):
+        run("delete_rows", "accounts_member", "--where", "kakao_id = 1", "--dump", tmp_path / "dump", *DONE)
+
+    assert Member.objects.count() == 1
+    assert AuditEntry.objects.get().details["outcome"] == "refused"
+
+
+@pytest.mark.parametrize(
+    ("table", "where", "told"),
+    [
+        ("nobody", "1 = 1", "There is no table nobody"),
+        ("ledger_auditentry", "1 = 1", "ledger_auditentry is never deleted from"),
+        ("ledger_outbox", "", "must be one expression"),
+        ("ledger_outbox", "1 = 1; DROP TABLE ledger_outbox", "must be one expression"),
+        ("ledger_outbox", "nothing = 1", "The database refuses the condition"),
+    ],
+)
+def test_what_can_not_be_is_refused(tmp_path: Path, table: str, where: str, told: str) -> None:
+    with pytest.raises(CommandError, match=told):
+        run("delete_rows", table, "--where", where, "--dump", tmp_path / "dump", *DONE)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_is_no_dump_is_refused(tmp_path: Path) -> None:
+    for text in ("", "hello\n", json.dumps([1]) + "\n"):
+        (tmp_path / "dump").write_text(text)
+        with pytest.raises(CommandError, match="is no dump of delete_rows"):
+            run("restore_rows", tmp_path / "dump", *DONE)
+
+
+def test_nothing_that_matches_is_told(tmp_path: Path) -> None:
+    assert "Nothing matches" in run(
+        "delete_rows", "ledger_outbox", "--where", "id < 0", "--dump", tmp_path / "dump", *DONE
+    )
+    assert not (tmp_path / "dump").exists()
