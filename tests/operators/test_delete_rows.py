@@ -1,29 +1,24 @@
-"""delete_rows on a table that the application writes to: exactly what matches goes, and all of it comes back."""
+"""delete_rows: exactly what matches goes, and all of it comes back."""
 
 import json
-import stat
-import threading
-import time
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Max
 
 from accounts.models import Member, Session
-from core.ledger import outbox, rows
+from core.ledger import rows
 from core.ledger.models import AuditEntry, Outbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 DONE = ["--reason", "ticket 12", "--by", "mina", "--yes"]
-MILLION = 1_000_000
 SLICE = 50_000
-PLANTED = "kind = 'planted' AND lane LIKE '%7'"
-SLOWEST_WRITE_S = 5.0  # on a machine with a test suite beside it
+PLANTED = "kind = 'planted' AND lane LIKE '%77'"
 
 
 def run(*arguments: Any) -> str:
@@ -60,62 +55,17 @@ def content(condition: str) -> tuple[int, int]:
     return number, total
 
 
-class Writer(threading.Thread):
-    """The application, owing one thing after the other."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.written, self.slowest = 0, 0.0
-        self.stopped = threading.Event()
-
-    def run(self) -> None:
-        while not self.stopped.is_set():
-            began = time.monotonic()
-            with transaction.atomic():
-                outbox.owe("test.planted-by-nobody", {"n": self.written}, lane="lane-7")
-            self.slowest = max(self.slowest, time.monotonic() - began)
-            self.written += 1
-        connection.close()
-
-
-@pytest.mark.timeout(600)
-def test_a_million_rows_while_the_application_writes(tmp_path: Path) -> None:
-    plant(MILLION)
-    matching, others = content(PLANTED), content(f"kind = 'planted' AND NOT ({PLANTED})")
-    dump, writer = tmp_path / "dump", Writer()
-    assert matching[0] == MILLION // 10
-
-    writer.start()
-    said = run("delete_rows", "ledger_outbox", "--where", PLANTED, "--dump", dump, "--batch", 2000, *DONE)
-    writer.stopped.set()
-    writer.join()
-
-    assert f"Deleted: {MILLION // 10} rows" in said
-    assert (content(PLANTED)[0], content(f"kind = 'planted' AND NOT ({PLANTED})")) == (0, others)
-    assert Outbox.objects.exclude(kind="planted").count() == writer.written > 0
-    assert writer.slowest < SLOWEST_WRITE_S
-    assert stat.S_IMODE(dump.stat().st_mode) == 0o600
-
-    assert f"Brought back: {MILLION // 10} rows" in run("restore_rows", dump, *DONE)
-
-    assert content(PLANTED) == matching
-    assert list(AuditEntry.objects.order_by("id").values_list("actor", "action", "subject", "reason")) == [
-        ("mina", "delete_rows", "table ledger_outbox", "ticket 12"),
-        ("mina", "restore_rows", "table ledger_outbox", "ticket 12"),
-    ]
-
-
 def test_the_plan_is_shown_and_a_dry_run_deletes_nothing(tmp_path: Path) -> None:
-    plant(20)
+    plant(200)
 
     said = run("delete_rows", "ledger_outbox", "--where", PLANTED, "--dump", tmp_path / "dump", *DONE, "--dry-run")
 
     assert said == f"2 rows of ledger_outbox WHERE {PLANTED}\nDry run: nothing was changed.\n"
-    assert (Outbox.objects.count(), list(tmp_path.iterdir())) == (20, [])
+    assert (Outbox.objects.count(), list(tmp_path.iterdir())) == (200, [])
 
 
 def test_an_interrupted_deletion_is_taken_up_again(tmp_path: Path) -> None:
-    plant(100)
+    plant(1000)
     with (tmp_path / "first").open("w") as dump:
         deleting = rows.delete(rows.plan("ledger_outbox", PLANTED), dump, batch=4)
         assert next(deleting) == 4
@@ -132,7 +82,7 @@ def test_an_interrupted_deletion_is_taken_up_again(tmp_path: Path) -> None:
 
 
 def test_restoring_twice_or_after_a_crash_leaves_what_is_there_alone(tmp_path: Path) -> None:
-    plant(100)
+    plant(1000)
     dump = tmp_path / "dump"
     run("delete_rows", "ledger_outbox", "--where", PLANTED, "--dump", dump, *DONE)
     dump.write_text(dump.read_text() + '[1, "plan')
