@@ -1,0 +1,145 @@
+"""bootstrap-host on a fresh Debian: what it makes of it, and that it leaves alone what is right already."""
+
+import pytest
+
+from dev.stack.process import CLONE
+from tests.host.conftest import BOOTSTRAP, Bootstrapped
+from tests.host.machine import Machine, call
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture
+def machine(bootstrapped: Bootstrapped) -> Machine:
+    return bootstrapped.machine
+
+
+def difference(before: str, after: str) -> set[str]:
+    return set(before.splitlines()) ^ set(after.splitlines())
+
+
+def test_a_dry_run_says_what_it_would_do_and_does_nothing(bootstrapped: Bootstrapped) -> None:
+    assert "would make the user deploy" in bootstrapped.dry.stdout
+    assert "would write /etc/nftables.conf" in bootstrapped.dry.stdout
+
+    assert difference(bootstrapped.fresh, bootstrapped.after_dry) == set()
+
+
+def test_the_first_run_changes_the_machine(bootstrapped: Bootstrapped) -> None:
+    assert difference(bootstrapped.fresh, bootstrapped.after_first)
+
+    assert not bootstrapped.first.stdout.endswith("changed 0\n")
+
+
+def test_the_second_run_changes_nothing(bootstrapped: Bootstrapped) -> None:
+    assert bootstrapped.second.stdout.endswith("\nchanged 0\n"), bootstrapped.second.stdout
+
+    assert difference(bootstrapped.after_first, bootstrapped.after_second) == set()
+
+
+def test_what_was_spoilt_is_put_right_and_nothing_else(machine: Machine) -> None:
+    machine.install(
+        "echo PasswordAuthentication yes >/etc/ssh/sshd_config.d/10-damso.conf; chmod 777 /srv/damso/backup"
+    )
+
+    done = machine.install(BOOTSTRAP)
+
+    assert done.stdout.splitlines()[:2] == [
+        "make the directory /srv/damso/backup",
+        "write /etc/ssh/sshd_config.d/10-damso.conf",
+    ]
+    assert done.stdout.endswith("changed 2\n")
+
+
+def test_a_later_run_without_allow_keeps_the_allow_list(machine: Machine) -> None:
+    done = machine.install("/root/deploy/bin/bootstrap-host --swap 0")
+
+    assert done.stdout.endswith("changed 0\n")
+    assert "203.0.113.4" in machine.install("cat /etc/fail2ban/jail.d/damso-allow.local").stdout
+
+
+def test_ssh_takes_keys_only(machine: Machine) -> None:
+    settings = machine.install("mkdir -p /run/sshd; sshd -T").stdout.splitlines()
+
+    assert {
+        "passwordauthentication no",
+        "kbdinteractiveauthentication no",
+        "permitrootlogin no",
+        "pubkeyauthentication yes",
+        "maxauthtries 4",
+    } <= set(settings)
+
+
+def test_deploy_has_no_password_and_may_use_the_engine(machine: Machine) -> None:
+    assert machine.install("getent shadow deploy").stdout.split(":")[1] == "*"
+    assert "docker" in machine.install("id -nG deploy").stdout.split()
+    assert machine.install("stat -c '%a %U' /home/deploy/.ssh/authorized_keys").stdout == "600 deploy\n"
+
+
+def test_secrets_and_backups_are_not_for_everybody(machine: Machine) -> None:
+    seen = machine.install("cd /srv/damso; stat -c '%n %a %U' backup secrets log/nginx state").stdout
+
+    assert seen == "backup 700 root\nsecrets 711 deploy\nlog/nginx 755 root\nstate 755 deploy\n"
+
+
+def test_units_are_sound_and_start_with_the_host(machine: Machine) -> None:
+    units = "damso-backup damso-prune damso-disk"
+
+    verified = machine.install(
+        f"for each in {units}; do systemd-analyze verify --man=no /etc/systemd/system/$each.timer; done", check=False
+    )
+
+    assert "damso" not in verified.stderr, verified.stderr
+    for unit in ("ssh", "nftables", "fail2ban", "docker", "chrony", *(f"{each}.timer" for each in units.split())):
+        assert machine.install(f"systemctl is-enabled {unit}", check=False).stdout == "enabled\n", unit
+
+
+def test_upgrades_are_security_fixes_and_leave_the_engine_alone(machine: Machine) -> None:
+    shown = machine.install("apt-config dump | grep ^Unattended-Upgrade").stdout
+
+    assert 'Origins-Pattern:: "origin=Debian,codename=${distro_codename}-security,label=Debian-Security"' in shown
+    assert shown.count("Origins-Pattern:: ") == 1
+    assert 'Package-Blacklist:: "containerd"' in shown
+
+
+def test_the_log_rotation_is_understood(machine: Machine) -> None:
+    machine.install("logrotate --debug /etc/logrotate.d/damso")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("--allow 10.0.0.1,campus", "--allow campus is neither an address nor a network."),
+        ("--deploy-key /etc/hostname", "/etc/hostname holds no public ssh key."),
+        ("--swap much", "--swap much is not understood: write 2G, 512M or 0."),
+    ],
+)
+def test_a_mistake_is_told_before_anything_is_done(machine: Machine, options: str, said: str) -> None:
+    done = machine.install(f"/root/deploy/bin/bootstrap-host {options}", check=False)
+
+    assert (done.returncode, done.stdout, done.stderr.strip()) == (1, "", said)
+
+
+def test_another_system_is_refused(machine: Machine) -> None:
+    machine.install("mv /etc/os-release /root/os-release; printf 'ID=ubuntu\\nVERSION_ID=24.04\\n' >/etc/os-release")
+
+    done = machine.install(BOOTSTRAP, check=False)
+
+    machine.install("mv /root/os-release /etc/os-release")
+    assert (done.returncode, done.stderr.strip()) == (1, "This is ubuntu 24.04; hosts are Debian 12 or 13.")
+
+
+@pytest.mark.parametrize(("warn", "critical", "code", "level"), [("1", "101", 1, "warning"), ("0", "1", 2, "critical")])
+def test_full_disks_are_told(warn: str, critical: str, code: int, level: str) -> None:
+    command = ["env", f"DISK_WARN={warn}", f"DISK_CRITICAL={critical}", str(CLONE / "deploy/bin/check-host-disk")]
+
+    done = call(command, check=False)
+
+    assert done.returncode == code
+    assert f'"log.level":"{level}"' in done.stdout
+
+
+def test_disks_with_room_are_not_worth_a_word() -> None:
+    done = call(["env", "DISK_WARN=101", "DISK_CRITICAL=101", str(CLONE / "deploy/bin/check-host-disk")], check=False)
+
+    assert (done.returncode, done.stdout) == (0, "")
