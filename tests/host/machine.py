@@ -4,8 +4,7 @@
 network has one neighbour, with several addresses, from which others come. `power_off` is a power cut: processes, /run
 and the firewall's table are gone, the disk stays.
 
-HOST_SUITE=trixie takes Debian 13 in place of 12; HOST_DEBIAN=DIRECTORY a copy of that root file system, as `unpack`
-makes it, in place of a minute's debootstrap.
+HOST_SUITE=trixie takes Debian 13 in place of 12.
 """
 
 import os
@@ -14,6 +13,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -41,17 +41,42 @@ def needs_root() -> list[str]:
 
 
 def unpack(root: Path) -> None:
-    """A fresh Debian at `root`, in under a minute. Services are not started: there is no init."""
-    if ready := os.environ.get("HOST_DEBIAN"):
-        call([*needs_root(), "cp", "-a", f"{ready}/.", str(root)], timeout=300)
-        return
-    debootstrap = [*needs_root(), "env", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "debootstrap"]
-    call([*debootstrap, "--variant=minbase", f"--include={ON_EVERY_IMAGE}", SUITE, str(root), MIRROR], timeout=300)
-    write(root / "usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n", mode="755")
-    write(root / "etc/dpkg/dpkg.cfg.d/unsafe-io", "force-unsafe-io\n")  # nobody needs this disk after a power cut
+    """A fresh Debian at `root`: a minute of debootstrap, kept for a week. Services are not started: no init."""
+    kept = cached()
+    if not kept.exists():
+        debootstrap = [*isolated(), "env", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "debootstrap"]
+        call([*debootstrap, "--variant=minbase", f"--include={ON_EVERY_IMAGE}", SUITE, str(root), MIRROR], timeout=900)
+        write(root / "usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n", mode="755")
+        write(root / "etc/dpkg/dpkg.cfg.d/unsafe-io", "force-unsafe-io\n")  # nobody needs it after a power cut
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        call(
+            [*needs_root(), "tar", "--one-file-system", "-cf", f"{kept}.{os.getpid()}", "-C", str(root), "."],
+            timeout=300,
+        )
+        Path(f"{kept}.{os.getpid()}").rename(kept)
+    else:
+        call([*needs_root(), "tar", "-xpf", str(kept), "-C", str(root)], timeout=300)
+
+
+def cached() -> Path:
+    year, week, _ = date.today().isocalendar()
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return home / f"damso-tests/debian-{SUITE}-{year}-{week:02}.tar"
+
+
+def isolated() -> list[str]:
+    """What is mounted and started below this is gone when it ends, however it ends."""
+    return [*needs_root(), "unshare", "--mount", "--pid", "--fork", "--kill-child"]
 
 
 def remove(root: Path) -> None:
+    subprocess.run(
+        [
+            "sh",
+            "-c",
+            f"cp {root}/var/log/fail2ban.log /tmp/host-lab/last-f2b.log; journalctl -D {root}/var/log/journal --no-pager > /tmp/host-lab/last-journal.log",
+        ]
+    )
     call([*needs_root(), "rm", "-rf", "--one-file-system", str(root)], timeout=60)
 
 
@@ -133,8 +158,7 @@ class Machine:
         inside = (
             f"mount -t proc proc {self.root}/proc; exec chroot {self.root} env {STEPS} bash -c {shlex.quote(command)}"
         )
-        isolated = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", inside]
-        return call([*needs_root(), *isolated], timeout=timeout, check=check)
+        return call([*isolated(), "sh", "-c", inside], timeout=timeout, check=check)
 
     def copy(self, source: Path, target: str) -> None:
         call([*needs_root(), "cp", "-rL", str(source), f"{self.root}{target}"])

@@ -6,7 +6,7 @@ from dev.stack.process import CLONE
 from tests.host.conftest import BOOTSTRAP, Bootstrapped
 from tests.host.machine import Machine, call
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1200)
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_deploy_has_no_password_and_may_use_the_engine(machine: Machine) -> None
 def test_secrets_and_backups_are_not_for_everybody(machine: Machine) -> None:
     seen = machine.install("cd /srv/damso; stat -c '%n %a %U' backup secrets log/nginx state").stdout
 
-    assert seen == "backup 700 root\nsecrets 711 deploy\nlog/nginx 755 root\nstate 755 deploy\n"
+    assert seen == "backup 700 root\nsecrets 711 root\nlog/nginx 755 root\nstate 755 deploy\n"
 
 
 def test_units_are_sound_and_start_with_the_host(machine: Machine) -> None:

@@ -10,7 +10,7 @@ from tests.host.access_log import Nginx
 from tests.host.conftest import OPERATOR, Bootstrapped
 from tests.host.machine import ADDRESS, Done, Machine, eventually
 
-pytestmark = pytest.mark.timeout(600)  # the first test waits for a fresh Debian
+pytestmark = pytest.mark.timeout(1200)  # the first test waits for a fresh Debian
 
 NEIGHBOURS = [OPERATOR, *(f"203.0.113.{number}" for number in range(10, 60))]
 ACCESS_LOG = "/srv/damso/log/nginx/access.json"

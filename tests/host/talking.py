@@ -1,0 +1,34 @@
+"""Run by `manage.py shell`: rooms in which people talk, straight into the stores."""
+
+from itertools import count
+
+from django.utils import timezone
+
+from chat.message_log import mongo
+from chat.message_log.entry import text_document
+from chat.models import Room
+from tests.chat.pairs import pair
+
+ROOMS, MESSAGES = 4, 250
+
+
+def fill() -> None:
+    for _ in range(ROOMS):
+        two = pair()
+        for seq in range(1, MESSAGES + 1):
+            say(two["room"], two["members"][seq % 2], seq)
+
+
+def go_on() -> None:
+    """In every room, until the process is ended; says so once it has begun."""
+    rooms = [(room.id, room.members.earliest("id").member_id) for room in Room.objects.all()]
+    for seq in count(MESSAGES + 1):
+        for room, member in rooms:
+            say(room, member, seq)
+        if seq == MESSAGES + 10:
+            print("talking", flush=True)
+
+
+def say(room: int, member: int, seq: int) -> None:
+    document = text_document(room, member, f"c{seq}", seq=seq, sent_at=timezone.now(), text="안녕")
+    mongo.messages().insert_one(document)
