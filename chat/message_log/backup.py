@@ -5,10 +5,10 @@ extended JSON. So MongoDB's own tools can restore what is written here, and we w
 """
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from bson import decode_file_iter, json_util
 from bson.codec_options import CodecOptions
@@ -63,7 +63,7 @@ def _write_documents(path: Path, documents: Any) -> int:
     return number
 
 
-def _write_metadata(path: Path, collection: dict[str, Any], indexes: list[Any]) -> None:
+def _write_metadata(path: Path, collection: Mapping[str, Any], indexes: list[Any]) -> None:
     metadata = {
         "options": collection["options"],
         "indexes": indexes,
@@ -108,7 +108,7 @@ def _only_database(directory: Path) -> Path:
 def _documents(path: Path) -> Iterator[RawBSONDocument]:
     try:
         with gzip.open(path, "rb") as file:
-            yield from decode_file_iter(file, codec_options=RAW)
+            yield from decode_file_iter(cast(IO[bytes], file), codec_options=RAW)
     except (OSError, EOFError, InvalidBSON) as error:
         raise BackupError(f"{path} is damaged or cut off ({error}).") from error
 

@@ -3,6 +3,13 @@
 # Passwords go through files that only we may read, never through arguments, which everybody on a host can see.
 
 DAMSO_HOME=${DAMSO_HOME:-/srv/damso}
+
+setting() { # NAME DEFAULT: from the environment, else from the host's env, else the default
+  local value=
+  [ ! -f "$DAMSO_HOME/env" ] || value=$(sed -n "s/^$1=//p" "$DAMSO_HOME/env" | tail -n 1)
+  printf %s "${!1:-${value:-$2}}"
+}
+
 # A secret in a file of its own, as the containers get it; DATABASE_URL in the environment wins.
 DATABASE_URL_FILE=${DATABASE_URL_FILE:-$DAMSO_HOME/secrets/database_url}
 DATABASE_CA_FILE=${DATABASE_CA_FILE:-$DAMSO_HOME/secrets/database_ca}
