@@ -1,6 +1,7 @@
 """Run by `manage.py shell`: rooms in which people talk, straight into the stores."""
 
 from itertools import count
+from typing import Any
 
 from django.utils import timezone
 
@@ -15,8 +16,8 @@ ROOMS, MESSAGES = 4, 250
 def fill() -> None:
     for _ in range(ROOMS):
         two = pair()
-        for seq in range(1, MESSAGES + 1):
-            say(two["room"], two["members"][seq % 2], seq)
+        said = [entry(two["room"], two["members"][seq % 2], seq) for seq in range(1, MESSAGES + 1)]
+        mongo.messages().insert_many(said)
 
 
 def go_on() -> None:
@@ -24,11 +25,10 @@ def go_on() -> None:
     rooms = [(room.id, room.members.earliest("id").member_id) for room in Room.objects.all()]
     for seq in count(MESSAGES + 1):
         for room, member in rooms:
-            say(room, member, seq)
+            mongo.messages().insert_one(entry(room, member, seq))
         if seq == MESSAGES + 10:
             print("talking", flush=True)
 
 
-def say(room: int, member: int, seq: int) -> None:
-    document = text_document(room, member, f"c{seq}", seq=seq, sent_at=timezone.now(), text="안녕")
-    mongo.messages().insert_one(document)
+def entry(room: int, member: int, seq: int) -> dict[str, Any]:
+    return text_document(room, member, f"c{seq}", seq=seq, sent_at=timezone.now(), text="안녕")
