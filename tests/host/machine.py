@@ -10,12 +10,15 @@ HOST_SUITE=trixie takes Debian 13 in place of 12.
 import os
 import shlex
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
+
+from dev.stack.process import LEASH
 
 ADDRESS = "203.0.113.1"
 SUITE = os.environ.get("HOST_SUITE", "bookworm")
@@ -102,7 +105,8 @@ class Namespaces:
         self.machine, self.neighbour = (sleeper_below(holder.pid) for holder in self._holders)
 
     def _hold(self, *how: str) -> subprocess.Popen[bytes]:
-        return subprocess.Popen([*needs_root(), "unshare", *how], **SILENT, start_new_session=True)
+        leash = [sys.executable, "-S", "-E", str(LEASH), str(os.getpid())]  # or a killed run leaves them behind
+        return subprocess.Popen([*leash, *needs_root(), "unshare", *how], **SILENT, start_new_session=True)
 
     def end(self) -> None:
         for pid in (self.machine, self.neighbour):
