@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from chat.message_log import mongo
 from chat.message_log.entry import text_document
-from chat.models import Room
+from chat.models import RoomMember
 from tests.chat.pairs import pair
 
 ROOMS, MESSAGES = 4, 250
@@ -22,12 +22,12 @@ def fill() -> None:
 
 def go_on() -> None:
     """In every room, until the process is ended; says so once it has begun."""
-    rooms = [(room.id, room.members.earliest("id").member_id) for room in Room.objects.all()]
+    rooms = dict(RoomMember.objects.values_list("room_id", "member_id"))  # one of the two
     for seq in count(MESSAGES + 1):
-        for room, member in rooms:
+        for room, member in rooms.items():
             mongo.messages().insert_one(entry(room, member, seq))
         if seq == MESSAGES + 10:
-            print("talking", flush=True)
+            print("everybody talks", flush=True)
 
 
 def entry(room: int, member: int, seq: int) -> dict[str, Any]:

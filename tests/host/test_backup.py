@@ -19,7 +19,7 @@ from dev.stack.mongod import Mongod
 from dev.stack.process import CLONE, Process
 from dev.stack.redis import RedisServer
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(900)
 
 
 @dataclass
@@ -51,7 +51,7 @@ class Place:
     def run(self, script: str, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
         command = [str(CLONE / "deploy/bin" / script), *arguments]
         environ = self.environ | more
-        return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=200, check=False)
+        return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=400, check=False)
 
     def talking(self, what: str, log: Path) -> Process:
         code = f"from tests.host.talking import {what}; {what}()"
@@ -135,7 +135,7 @@ def test_what_is_restored_is_what_was_backed_up(source: Place, copy: Path, targe
 
 def test_a_backup_taken_while_people_talk_is_of_one_moment(source: Place, target: Place, tmp_path: Path) -> None:
     with source.talking("go_on", tmp_path / "talk.log") as talk:
-        while "talking" not in talk.last_lines():
+        while "everybody talks" not in talk.last_lines():
             assert talk.running, talk.last_lines()
         made = backed_up(source)
         assert talk.running, talk.last_lines()
