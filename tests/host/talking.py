@@ -22,7 +22,7 @@ def fill() -> None:
 
 def go_on() -> None:
     """In every room, until the process is ended; says so once it has begun."""
-    rooms = dict(RoomMember.objects.values_list("room_id", "member_id"))  # one of the two
+    rooms = dict(RoomMember.objects.values_list("room_id", "member"))  # one of the two
     for seq in count(MESSAGES + 1):
         for room, member in rooms.items():
             mongo.messages().insert_one(entry(room, member, seq))
