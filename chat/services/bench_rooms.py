@@ -1,4 +1,4 @@
-"""Rooms of `manage.py bench_chat`: opened as every room is, and taken away again without a trace."""
+"""Rooms of bench_chat and of a deploy's gate: opened as every room is, and taken away again without a trace."""
 
 from collections.abc import Collection, Iterator
 from datetime import timedelta
