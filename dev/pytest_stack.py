@@ -97,30 +97,45 @@ def lent(server: S) -> Iterator[S]:
 
 
 @pytest.fixture(scope="session")
-def serve(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Served]]:
-    """Starts an application: `serve(name, workers=2, with_scheduler=True, environ={})`.
-
-    Applications of one name share their data, as two colours do, and bring them up to date once. All run until the
-    session ends unless the test stops them.
-    """
+def data_of(pytestconfig: pytest.Config) -> Callable[[str], dict[str, str]]:
+    """`data_of(name)`: the environment by which an application finds the data of that name; made, empty, when new."""
     stack = pytestconfig.stash[STACK]
-    applications = pytestconfig.stash.setdefault(APPLICATIONS, [])
     names: list[str] = []
 
-    def start(name: str, *, environ: dict[str, str] | None = None, **how: Any) -> Served:
-        is_new = name not in names
-        if is_new:
+    def data(name: str) -> dict[str, str]:
+        if name not in names:
             names.append(name)
             assert len(names) <= APPLICATIONS_AT_ONCE
             stack.mariadb.create_database(f"served_{name}")
-        data = {
+        return {
             "ENVIRONMENT": f"test-{name}",
             "DATABASE_URL": stack.mariadb.url_of(f"served_{name}"),
             "MONGO_URL": stack.mongod.url,
             "MONGO_DATABASE": f"served_{name}",
             "REDIS_URL": stack.redis.url_of(1 + names.index(name)),
         }
-        served = Served(tmp_path_factory.mktemp(f"served-{name}"), environ={**data, **(environ or {})}, **how)
+
+    return data
+
+
+@pytest.fixture(scope="session")
+def serve(
+    pytestconfig: pytest.Config,
+    data_of: Callable[[str], dict[str, str]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Callable[..., Served]]:
+    """Starts an application: `serve(name, workers=2, with_scheduler=True, environ={})`.
+
+    Applications of one name share their data, as two colours do, and bring them up to date once. All run until the
+    session ends unless the test stops them.
+    """
+    applications = pytestconfig.stash.setdefault(APPLICATIONS, [])
+    names: list[str] = []
+
+    def start(name: str, *, environ: dict[str, str] | None = None, **how: Any) -> Served:
+        is_new = name not in names
+        names.append(name)
+        served = Served(tmp_path_factory.mktemp(f"served-{name}"), environ={**data_of(name), **(environ or {})}, **how)
         running.callback(served.stop)
         applications.append(served)
         if is_new:

@@ -7,10 +7,10 @@ import subprocess
 import sys
 
 import pytest
+
 from deploy.gate.crowd import Crowd, Load, Pair
 from deploy.gate.front import Front
 from deploy.gate.talker import Habits
-
 from dev.stack.process import CLONE
 from tests.deploy_docker.box import Box
 

@@ -1,0 +1,42 @@
+# shellcheck shell=bash
+# Before the first effect: what would make a switch lose something is refused, and the message says what to do.
+
+NGINX_AT_LEAST=1.27.4
+
+check_tag() {
+  [[ $1 =~ ^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$ ]] && return
+  complain "'$1' is no tag of an image"
+  exit 2
+}
+
+check_all() { # TAG
+  check_upstream && check_nginx && be_check "$1"
+}
+
+check_upstream() {
+  [[ $(colour_in_file) =~ ^(blue|green)$ ]] && return
+  complain "$LIVE/upstream.conf names no colour: write it with deploy/bin/configure-nginx"
+  return 1
+}
+
+check_nginx() {
+  local version longest
+  version=$(be_nginx -v 2>&1 | sed -n 's|.*nginx/\([0-9.]*\).*|\1|p')
+  if [ "$(printf '%s\n' "$NGINX_AT_LEAST" "$version" | sort -V | head -n 1)" != "$NGINX_AT_LEAST" ]; then
+    complain "nginx ${version:-that does not answer} can't be switched without a loss: below $NGINX_AT_LEAST it has no keepalive_min_timeout, and a reload closes kept connections on which a request is arriving. Install $NGINX_AT_LEAST or newer"
+    return 1
+  fi
+  if ! directive keepalive_min_timeout >/dev/null; then
+    complain "$LIVE sets no keepalive_min_timeout: a reload would close kept connections on which a request is arriving"
+    return 1
+  fi
+  longest=$(directive worker_shutdown_timeout)
+  if [ -n "$longest" ] && [ "$DRAIN_BOUND" -ge "${longest%s}" ]; then
+    complain "DRAIN_BOUND is $DRAIN_BOUND s, and nginx cuts sockets $longest after a reload (worker_shutdown_timeout): make it less"
+    return 1
+  fi
+}
+
+directive() { # NAME → its value in the live tree
+  grep -rhsE "^[[:space:]]*$1[[:space:]]" "$LIVE" --include='*.conf' --exclude-dir='.*' | sed -E "s/^[[:space:]]*$1[[:space:]]+([^;]*);.*/\1/" | head -n 1 | grep .
+}

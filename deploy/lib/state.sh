@@ -1,0 +1,49 @@
+# shellcheck shell=bash
+# What survives a reboot. Who serves is not among it: that is a fact, looked up in nginx (upstream.sh). The journal only
+# explains what a killed run was about to do.
+#
+#   STATE/journal           phase, from, to, tag, previous, at
+#   STATE/blue, STATE/green the tag a colour was last started with; STATE/scheduler likewise
+#   STATE/previous          the tag that --rollback goes to
+#   STATE/lock              held by the run at work; the kernel lets go of it however that ends
+#   STATE/releases/         a proof for each deploy that passed the gate or was refused by it
+
+LOCK_PATIENCE=2 # seconds
+
+# Ends the run with 75 if another one is at work. Whoever is started and stays is started with 9>&-; what a killed run
+# was just asking holds the lock for a moment more.
+alone() {
+  exec 9>"$STATE/lock"
+  if ! flock -w "$LOCK_PATIENCE" 9; then
+    complain "another deploy is at work here: see deploy --status"
+    exit 75
+  fi
+}
+
+# FILE KEY=VALUE…: whole or not at all, and still there after a power cut.
+put() {
+  local unfinished
+  unfinished=$(mktemp "$STATE/.tmp.XXXXXX") &&
+    printf '%s\n' "${@:2}" >"$unfinished" &&
+    sync -d "$unfinished" &&
+    mv -f "$unfinished" "$STATE/$1" &&
+    sync "$STATE"
+}
+
+get() { # FILE KEY
+  local key value
+  [ -f "$STATE/$1" ] || return 0
+  while IFS='=' read -r key value; do
+    [ "$key" != "$2" ] || printf %s "$value"
+  done <"$STATE/$1"
+}
+
+journal() { # PHASE
+  put journal "phase=$1" "from=$FROM" "to=$TO" "tag=$TAG" "previous=$PREVIOUS" "at=$(date -u +%Y-%m-%dT%H:%M:%SZ)"
+}
+
+phase() {
+  local found
+  found=$(get journal phase)
+  printf %s "${found:-idle}"
+}
