@@ -25,7 +25,8 @@ BASELINE_S = 6
 CALM_S = 1.5  # p99 of a REST request before the switch; above, a smaller crowd comes
 BACK_S = 2.0  # ready again, after the moment a socket was told to go
 COMES_WITHIN_S = 60
-GATE = {"GATE_PAIRS": "5", "GATE_BASELINE": "4", "GATE_AFTER": "2", "GATE_P99_MS": "5000"}
+# The gate's counts are tried here, not its patience: a starved machine would be refused.
+GATE = {"GATE_PAIRS": "5", "GATE_BASELINE": "4", "GATE_AFTER": "2", "GATE_P99_MS": "30000"}
 
 
 @pytest.fixture
