@@ -152,10 +152,17 @@ class Hub:
         self._wake.set()
 
     def deliver(self, room: LiveRoom, event: Event) -> None:
+        """An entry, however it came. What comes early is held; what came before is dropped."""
         if event.seq == room.delivered + 1:
-            self._hand(room, event)
-            while room.held and (following := room.held.pop(room.delivered + 1, None)) is not None:
-                self._hand(room, following)
+            following: Event | None = event
+            while following is not None:
+                room.delivered = following.seq
+                if following.seq > room.last or following.is_closed:
+                    room.learn(following)
+                for subscription in tuple(room.subscriptions):
+                    if subscription.live:
+                        subscription.show(following)
+                following = room.held.pop(room.delivered + 1, None) if room.held else None
         elif event.seq > room.delivered:
             if len(room.held) < HELD:
                 room.held[event.seq] = event
@@ -167,14 +174,6 @@ class Hub:
         if not room.repairing:
             room.repairing = True
             self._spawn(self._repair(room), f"repair room {room.id}")
-
-    def _hand(self, room: LiveRoom, event: Event) -> None:
-        room.delivered = event.seq
-        if event.seq > room.last or event.is_closed:
-            room.learn(event)
-        for subscription in tuple(room.subscriptions):
-            if subscription.live:
-                subscription.show(event)
 
     def _elsewhere(self, room_id: int) -> bool:
         return self._peers is None or bool(self._peers(group_of(room_id)))

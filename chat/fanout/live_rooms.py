@@ -75,14 +75,15 @@ class Subscription:
         self.acks: dict[int, bytes] | None = None
 
     def show(self, event: Event) -> None:
-        if event.seq <= self.cursor or self.outlet is None:
+        seq, outlet = event.seq, self.outlet
+        if seq <= self.cursor or outlet is None:
             return
-        self.cursor = event.seq
-        ack = self.acks.pop(event.seq, None) if self.acks else None
-        if self.outlet.paused:
-            self.outlet.event(ack or event.frame, self, event.seq)
+        self.cursor = seq
+        frame = (self.acks.pop(seq, None) if self.acks else None) or event.frame
+        if outlet.paused:
+            outlet.event(frame, self, seq)
         else:
-            self.outlet.write(ack or event.frame)
+            outlet.write(frame)
 
     def acknowledge(self, entry: Entry) -> None:
         """Now, if its seq has been shown already; otherwise when its turn comes."""

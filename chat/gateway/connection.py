@@ -26,7 +26,7 @@ SEND_BUFFER = 64 * 1024
 CLOSE_WITHIN_S = 5
 IGNORED_BYTES = 1 << 20  # read and thrown away after our close; whoever sends more is not read any more
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # 1.3
-FIN, RSV, OPCODE = 0x80, 0x70, 0x0F  # 5.2
+FIN, RSV, OPCODE, CONTROL, MASKED = 0x80, 0x70, 0x0F, 0x08, 0x80  # 5.2
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
 PROTOCOL_ERROR, UNSUPPORTED, BAD_DATA, GOING_AWAY = 1002, 1003, 1007, 1001  # 7.4.1
 
@@ -50,6 +50,7 @@ def text_header(size: int) -> bytes:
     return b"\x81\x7f" + size.to_bytes(8, "big")
 
 
+WHOLE_TEXT = FIN | TEXT
 _HEADERS = [text_header(size) for size in range(1024)]  # of nearly every frame
 
 
@@ -94,10 +95,10 @@ class Connection(asyncio.Protocol):
             self._rest = b""
         at, end = 0, len(data)
         while end - at >= 2 and not self._closing:
-            size, start = data[at + 1] & 0x7F, at + 2
-            if not data[at + 1] & 0x80:  # 5.1: a client must mask
+            head, size, start = data[at], data[at + 1] - MASKED, at + 2
+            if size < 0:  # 5.1: a client must mask
                 return self.close(PROTOCOL_ERROR)
-            if data[at] & OPCODE >= CLOSE and (size > 125 or not data[at] & FIN):  # 5.5
+            if head & CONTROL and (size > 125 or not head & FIN):  # 5.5
                 return self.close(PROTOCOL_ERROR)
             if size == 126:
                 if end - start < 2:
@@ -109,12 +110,12 @@ class Connection(asyncio.Protocol):
                 size, start = int.from_bytes(data[start : start + 8], "big"), start + 8
             if size > MAX_FRAME_BYTES:
                 return self.close(CloseCode.FRAME_TOO_BIG)
-            stop = start + 4 + size
-            if stop > end:
+            key, start = data[start : start + 4], start + 4
+            if start + size > end:
                 break
-            payload = apply_mask(data[start + 4 : stop], data[start : start + 4])
-            head, at = data[at], stop
-            if head == FIN | TEXT and self._fragments is None:
+            at = start + size
+            payload = apply_mask(data[start:at], key)
+            if head == WHOLE_TEXT and self._fragments is None:
                 self._text(payload)
             else:
                 self._seldom(head, payload)

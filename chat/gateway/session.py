@@ -18,6 +18,7 @@ from chat.gateway.clock import TICK_S, Clock
 from chat.gateway.outgoing import Backlogged, Outgoing
 from chat.message_log.append import Pending
 from chat.protocol import (
+    CLIENT_ID,
     MAX_CLIENT_ID,
     TYPING_EVERY_S,
     CloseCode,
@@ -38,6 +39,7 @@ from chat.protocol import (
     decode,
     encode,
     glimpse,
+    is_client_id,
     moment,
 )
 from chat.sending import DETAILS, check_text
@@ -134,8 +136,11 @@ class Session:
             self.socket.close(CloseCode.BAD_FRAMES, "not JSON")
         else:
             process = self._process
-            if process.coin.toss():
-                process.trace = Trace("websocket", frame.__struct_config__.tag, rate=process.coin.rate)
+            coin = process.coin
+            coin.left -= 1  # a toss, without a call for every message
+            if not coin.left:
+                coin.draw()
+                process.trace = Trace("websocket", frame.__struct_config__.tag, rate=coin.rate)
             self._answers[type(frame)](self, frame)
             if process.trace is not None:
                 self._end_trace()
@@ -205,6 +210,9 @@ class Session:
 
     # --- Identified
     def _send(self, frame: MessageSend) -> None:
+        if not is_client_id(frame.client_id):
+            self._fail(ErrorCode.INVALID, ref=frame.client_id, detail=f"`client_id` must match {CLIENT_ID}")
+            return
         subscription = self.subscriptions.get(frame.room)
         if subscription is None:
             self._fail(ErrorCode.NOT_A_MEMBER, ref=frame.client_id)

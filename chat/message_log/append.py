@@ -9,7 +9,6 @@ between processes; what it refused, or what MongoDB did not answer for, is settl
 import asyncio
 import logging
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -32,7 +31,6 @@ WRITE_WITHIN_S = 8  # beyond MongoDB's own wtimeout of 5 s
 SETTLE_WITHIN_S = 10  # from the first doubt on; then everybody who waits in that room is answered `unavailable`
 SETTLE_AGAIN_S = 0.1
 DUPLICATE_KEY = 11000  # what the unique indexes answer
-RECENT = 4096  # acknowledged messages remembered: a repeat then costs no write
 
 
 class OutcomeUnknown(Exception):
@@ -52,14 +50,8 @@ class Pending(msgspec.Struct, eq=False):
     stored: Callable[[Entry], None]
     refused: Callable[[str, str], None]
     trace: Trace | None = None
-    seq: int = 0
-    sent_at: int = 0
     answered: bool = False
     settle_by: float | None = None  # the loop's time; None until its outcome was in doubt
-
-    def entry(self) -> Entry:
-        room, seq = self.room.id, self.seq
-        return Entry(room, seq, f"{room}-{seq}", self.sender, self.client_id, self.sent_at, self.text)
 
     def acknowledge(self, entry: Entry) -> None:
         """Once: a repair of the room may have met the entry in the log before its own write was answered."""
@@ -126,28 +118,21 @@ class MessageLog:
         self._nothing_waits = asyncio.Event()
         self._nothing_waits.set()
         self._wake = asyncio.Event()
-        self._recent: OrderedDict[tuple[int, int, str], Entry] = OrderedDict()
         self._settling: set[asyncio.Task[None]] = set()
 
     def append(self, pending: Pending) -> None:
         """Queue a message behind the earlier ones of its room. Full: refused at once with `unavailable`."""
         room = pending.room
-        repeated = self._recent.get((room.id, pending.sender, pending.client_id))
-        if repeated is not None:
-            if repeated.text == pending.text:
-                pending.acknowledge(repeated)
-            else:
-                pending.refuse("conflict")
-        elif self._waiting >= BACKLOG or len(room.queue) >= ROOM_BACKLOG:
+        if self._waiting >= BACKLOG or len(room.queue) >= ROOM_BACKLOG:
             pending.refuse("unavailable")
+            return
+        if not self._waiting:
+            self._nothing_waits.clear()
+        self._waiting += 1
+        if room.writing is None:
+            self._write_next(room, pending)
         else:
-            if not self._waiting:
-                self._nothing_waits.clear()
-            self._waiting += 1
-            if room.writing is not None:
-                room.queue.append(pending)
-            else:
-                self._write_next(room, pending)
+            room.queue.append(pending)
 
     async def run(self) -> None:
         """Write batch after batch until cancelled."""
@@ -179,43 +164,38 @@ class MessageLog:
         self._next.append(pending)
 
     async def _write(self, batch: list[Pending]) -> None:
-        closed = [pending for pending in batch if pending.room.closed]
-        for pending in closed:
-            self._settle_soon(pending)  # it may be a repeat of something stored before the room closed
-        batch = [pending for pending in batch if not pending.room.closed]
-        if not batch:
-            return
         now = time.time_ns() // 1_000_000
+        placed: list[tuple[Pending, Entry]] = []
         documents = []
+        traced = []
         for pending in batch:
-            room = pending.room
-            pending.seq, pending.sent_at = place_after(room.last, room.last_sent_at, now)
-            documents.append(
-                text_document(
-                    room.id,
-                    pending.sender,
-                    pending.client_id,
-                    seq=pending.seq,
-                    sent_at=stored_time(pending.sent_at),
-                    text=pending.text,
-                )
-            )
-        traced = [pending.trace for pending in batch if pending.trace is not None]
+            room, sender, client_id, text = pending.room, pending.sender, pending.client_id, pending.text
+            if room.closed:
+                self._settle_soon(pending)  # it may be a repeat of something stored before the room closed
+                continue
+            seq, sent_at = place_after(room.last, room.last_sent_at, now)
+            placed.append((pending, Entry(room.id, seq, room.entries + str(seq), sender, client_id, sent_at, text)))
+            at = stored_time(sent_at)
+            documents.append(text_document(room.id, sender, client_id, seq=seq, sent_at=at, text=text))
+            if pending.trace is not None:
+                traced.append(pending.trace)
+        if not placed:
+            return
         commit = Trace("commit", "message_log.append", caused_by=traced) if traced else None
         try:
             refused = await self._writer.insert(documents)
         except OutcomeUnknown as error:
-            logger.warning("the outcome of %d messages is unknown (%s): asking the log", len(batch), error)
-            refused = dict.fromkeys(range(len(batch)), DUPLICATE_KEY)
+            logger.warning("the outcome of %d messages is unknown (%s): asking the log", len(placed), error)
+            refused = dict.fromkeys(range(len(placed)), DUPLICATE_KEY)
             if commit is not None:
                 commit.end("unknown", failed=True)
         else:
             if commit is not None:
                 commit.end()
-        for position, pending in enumerate(batch):
+        for position, (pending, entry) in enumerate(placed):
             code = refused.get(position)
             if code is None:
-                self._done(pending, pending.entry())
+                self._done(pending, entry)
             elif code == DUPLICATE_KEY:
                 self._settle_soon(pending)
             else:
@@ -292,9 +272,6 @@ class MessageLog:
     def _done(self, pending: Pending, entry: Entry) -> None:
         room = pending.room
         room.learn(entry)
-        self._recent[(entry.room, entry.sender, entry.client_id)] = entry
-        if len(self._recent) > RECENT:
-            self._recent.popitem(last=False)
         pending.acknowledge(entry)
         self._stored(room, entry)
         self._proceed(room)

@@ -64,7 +64,7 @@ def judge(
 
 def place_after(last_seq: int, last_sent_at: int, now: int) -> tuple[int, int]:
     """The next entry's seq and sent_at: dense, and never before its predecessor's."""
-    return last_seq + 1, max(now, last_sent_at)
+    return last_seq + 1, now if now > last_sent_at else last_sent_at
 
 
 def text_document(

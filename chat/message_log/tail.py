@@ -21,11 +21,12 @@ class Logged(Protocol):
 class RoomTail:
     """`last` is the highest seq known to be stored, `last_sent_at` its time, `closed` whether the log has ended."""
 
-    __slots__ = ("closed", "id", "last", "last_sent_at", "queue", "writing")
+    __slots__ = ("closed", "entries", "id", "last", "last_sent_at", "queue", "writing")
 
     def __init__(self, room: int, tail: Logged | None, *, closed: bool) -> None:
         """`tail` is the log's last entry; `closed` is MySQL's word, and counts only while the log is empty."""
         self.id = room
+        self.entries = f"{room}-"  # how the ids of its entries begin
         self.last = tail.seq if tail else 0
         self.last_sent_at = tail.sent_at if tail else 0
         self.closed = tail.is_closed if tail else closed

@@ -23,26 +23,30 @@ class Coin:
     A toss is one subtraction: how many of them until the next hit is drawn ahead.
     """
 
-    __slots__ = ("_left", "rate")
+    __slots__ = ("left", "rate")
 
     def __init__(self, rate: float) -> None:
         self.rate = rate
-        self._left = self._draw()
+        self.left = 0
+        self.draw()
 
     def toss(self) -> bool:
-        self._left -= 1
-        if self._left:
+        """Whoever can't afford a call counts `left` down instead, and draws again at 0."""
+        self.left -= 1
+        if self.left:
             return False
-        self._left = self._draw()
+        self.draw()
         return True
 
-    def _draw(self) -> int:
-        """How many tosses until the next hit, that one included: a geometric distribution."""
+    def draw(self) -> None:
+        """How many tosses are left until the next hit, that one included: a geometric distribution."""
         if self.rate <= 0:
-            return 0  # counts away from zero and never meets it
-        if self.rate >= 1:
-            return 1
-        return 1 + int(math.log(1 - random.random()) / math.log(1 - self.rate))  # noqa: S311 - a sample, no secret
+            self.left = 0  # counts away from zero and never meets it
+        elif self.rate >= 1:
+            self.left = 1
+        else:
+            unlucky = math.log(1 - random.random()) / math.log(1 - self.rate)  # noqa: S311 - a sample, no secret
+            self.left = 1 + int(unlucky)
 
 
 class Trace:

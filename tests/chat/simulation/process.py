@@ -166,5 +166,5 @@ def simulated_drivers(world: "World") -> Iterator[None]:
 SMALL_BOUNDS = {
     outgoing: {"MAX_FRAMES": 6},
     hub: {"RESUME_PAGE": 3, "REPAIR_PAGE": 4, "HELD": 2},
-    append: {"BATCH": 2, "ROOM_BACKLOG": 3, "RECENT": 2},
+    append: {"BATCH": 2, "ROOM_BACKLOG": 3},
 }
