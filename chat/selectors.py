@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.db import connection
-from django.db.models import Q, QuerySet, Subquery
+from django.db.models import Count, Q, QuerySet, Subquery
 from pymongo.errors import PyMongoError
 
 from chat.message_log import mongo, read
 from chat.message_log.entry import Entry, from_document
-from chat.models import Block, Room, RoomMember
+from chat.models import Block, Report, Room, RoomMember
 from chat.protocol import moment
 from core.errors import Unavailable
 
@@ -48,6 +48,17 @@ class RoomSummary:
     partner_read_seq: int
     unread: int
     last_message: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class RoomCounts:
+    """Of some rooms: all, still open, closed by one who left; with a report; in which anything was said."""
+
+    total: int
+    open: int
+    left: int
+    reported: int
+    talking: int
 
 
 def rooms_of(members: Iterable[int], *, also: Iterable[int] = ()) -> list[RoomFacts]:
@@ -178,6 +189,30 @@ def silent_members(rooms: Iterable[int]) -> set[int]:
     everybody = set(RoomMember.objects.filter(room__in=rooms).values_list("room", "member"))
     spoke = read.senders(rooms)
     return {member for _, member in everybody - spoke} - {member for _, member in spoke}
+
+
+def count_rooms(rooms: Iterable[int]) -> RoomCounts:
+    """Two queries, and one question to MongoDB. Raises Unavailable."""
+    rooms = list(rooms)
+    found = Room.objects.filter(id__in=rooms).aggregate(
+        total=Count("id"),
+        open=Count("id", filter=Q(closed_at=None)),
+        left=Count("id", filter=Q(closed_reason=Room.ClosedReason.LEFT)),
+    )
+    reported = Report.objects.filter(room__in=rooms).values("room").distinct().count()
+    try:
+        talking = len({room for room, _ in read.senders(rooms)})
+    except PyMongoError as error:
+        raise Unavailable() from error
+    return RoomCounts(**found, reported=reported, talking=talking)
+
+
+def messages_per_hour(rooms: Iterable[int]) -> dict[datetime, int]:
+    """Beginning of the hour → what was said in these rooms in it; hours of silence are missing. Raises Unavailable."""
+    try:
+        return read.per_hour(rooms)
+    except PyMongoError as error:
+        raise Unavailable() from error
 
 
 def message(entry: Entry) -> dict[str, Any]:

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.contrib.admin import apps as admin
 
 
 class ConfigConfig(AppConfig):
@@ -6,3 +7,10 @@ class ConfigConfig(AppConfig):
 
     def ready(self) -> None:
         from config import checks  # noqa: F401, PLC0415 - registers the checks once every app is loaded
+
+
+class OperatorsAdminConfig(admin.AdminConfig):
+    """In place of django.contrib.admin, with our site as the default one."""
+
+    default = False  # "config" alone means the class above
+    default_site = "config.operators.OperatorsSite"

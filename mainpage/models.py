@@ -35,6 +35,21 @@ class Round(models.Model):
         return f"{self.date} {self.state}"
 
 
+class RoundStep(models.Model):
+    """When a round really reached a state, and how long that took; written with the step itself."""
+
+    round = models.ForeignKey(Round, on_delete=models.CASCADE, related_name="steps")
+    state = models.CharField(max_length=9, choices=Round.State)
+    at = models.DateTimeField(auto_now_add=True)
+    took_ms = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["round", "state"], name="round_reaches_a_state_once")]
+
+    def __str__(self) -> str:
+        return f"{self.round_id} {self.state}"
+
+
 class Entrant(models.Model):
     """Who took part in a round, paired or not; written with the pairs."""
 

@@ -6,6 +6,7 @@ close there, each in its own lane.
 """
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
@@ -21,7 +22,7 @@ import chat.selectors
 import chat.services.rooms
 from core.ledger import outbox
 from mainpage import bulletin
-from mainpage.models import Entrant, Match, Round
+from mainpage.models import Entrant, Match, Round, RoundStep
 from mainpage.pairing import Gender, History, Pair, Person, pair
 from mainpage.timetable import A_DAY, local_date, timetable
 
@@ -114,7 +115,10 @@ def _take(transition: Transition, round_: Round, at: datetime) -> str | None:
     """None: somebody else was first."""
     if not Round.objects.filter(pk=round_.pk, state=transition.old).update(state=transition.new):
         return None
+    began = time.monotonic()
     said = transition.work(round_, at)
+    took_ms = round((time.monotonic() - began) * 1000)
+    RoundStep.objects.create(round=round_, state=transition.new, took_ms=took_ms)
     transaction.on_commit(bulletin.forget)
     # After the commit: a dry run, which has none, leaves no line that says it happened.
     transaction.on_commit(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime
 from typing import Any
 
 from pymongo.asynchronous.collection import AsyncCollection
@@ -106,6 +107,15 @@ def senders(rooms: Iterable[int]) -> set[tuple[int, int]]:
         {"$group": {"_id": {"room": "$room", "sender": "$_id.sender"}}},
     ]
     return {(int(row["_id"]["room"]), int(row["_id"]["sender"])) for row in mongo.messages().aggregate(pipeline)}
+
+
+def per_hour(rooms: Iterable[int]) -> dict[datetime, int]:
+    """Beginning of the hour (UTC) → number of messages in these rooms."""
+    pipeline: list[dict[str, Any]] = [
+        {"$match": {"room": {"$in": list(rooms)}, "kind": "text"}},
+        {"$group": {"_id": {"$dateTrunc": {"date": "$sent_at", "unit": "hour"}}, "messages": {"$sum": 1}}},
+    ]
+    return {row["_id"]: int(row["messages"]) for row in mongo.messages().aggregate(pipeline)}
 
 
 def stream(wanted: dict[str, Any]) -> Iterator[dict[str, Any]]:

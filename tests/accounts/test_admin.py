@@ -1,20 +1,18 @@
 from datetime import timedelta
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Department, Member
 from core.ledger.models import AuditEntry
 from tests.accounts.visitor import Visitor
+from tests.operators import operator
 
 
 @pytest.fixture
 def staff(db: None) -> Client:
-    client = Client(headers={"Accept-Language": "en"})
-    client.force_login(User.objects.create_superuser("keeper"))
-    return client
+    return operator("keeper")
 
 
 @pytest.mark.parametrize("model", ["member", "department", "keyword", "mood"])

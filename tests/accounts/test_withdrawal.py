@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
@@ -17,6 +16,7 @@ from core.ledger import outbox
 from core.ledger.models import AuditEntry, Outbox
 from dev.standins.kakao import Answer, Kakao
 from tests.accounts.visitor import Visitor
+from tests.operators import operator
 
 NAME = "새내기"  # whom the fixtures sign in
 KAKAO_ID = kakao_id_of(NAME)
@@ -150,8 +150,7 @@ def test_a_suspension_does_not_end_by_leaving(visitor: Visit, member: Visitor) -
 
 def test_staff_remove_a_member_for_good(visitor: Visit, member: Visitor) -> None:
     id_ = member.id
-    staff = Client()
-    staff.force_login(User.objects.create_superuser("keeper"))
+    staff = operator("keeper")
     inlines = {
         f"{prefix}-{count}": "0"
         for prefix in ("profile", "preference", "sessions")

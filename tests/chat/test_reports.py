@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 
 from chat.message_log import mongo
@@ -13,6 +12,7 @@ from chat.services import reports
 from core.ledger.models import AuditEntry
 from dev.stack.served import Served
 from tests.chat.conftest import Call, Pair
+from tests.operators import operator
 
 shipped = pytest.mark.parametrize("service", ["shipped"], indirect=True)
 
@@ -162,9 +162,7 @@ def test_evidence_is_forgotten_a_year_after_staff_settled_the_report(said_much: 
 # --- staff
 @pytest.fixture
 def staff(db: None) -> Client:
-    client = Client(headers={"Accept-Language": "en"})
-    client.force_login(User.objects.create_superuser("keeper"))
-    return client
+    return operator("keeper")
 
 
 def test_staff_read_the_evidence_and_settle_a_report_once(said_much: None, staff: Client):

@@ -102,7 +102,7 @@ class Night:
         ids = Match.objects.filter(round__date=self.evening).values_list("room", flat=True)
         return list(Room.objects.filter(id__in=list(ids)).order_by("id"))
 
-    def says(self, member: Member, text: str = "안녕하세요") -> None:
+    def says(self, member: Member, text: str = "안녕하세요", *, sent_at: datetime | None = None) -> None:
         """The member's message in tonight's room, as the message log keeps it."""
         room = Room.objects.get(room_members__member=member.id, closed_at=None).id
         seq = mongo.messages().count_documents({"room": room}) + 1
@@ -113,7 +113,7 @@ class Night:
                 "seq": seq,
                 "kind": "text",
                 "text": text,
-                "sent_at": datetime.now(UTC),
+                "sent_at": sent_at or datetime.now(UTC),
             }
         )
 

@@ -1,18 +1,16 @@
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
 from mainpage.models import Notice
+from tests.operators import operator
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def staff() -> Client:
-    client = Client()
-    client.force_login(User.objects.create_superuser("staff"))
-    return client
+    return operator("staff")
 
 
 def test_rounds_are_shown_with_their_counts_and_not_changed(night, staff):

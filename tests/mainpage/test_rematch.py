@@ -1,8 +1,6 @@
 """Who must not meet does not, and nobody waits for somebody who will not come."""
 
 import pytest
-from django.contrib.auth.models import User
-from django.test import Client
 
 from chat.models import Block
 from chat.services import blocks
@@ -10,6 +8,7 @@ from core.ledger.models import AuditEntry
 from mainpage import rematch
 from mainpage.rounds import advance
 from tests.mainpage.conftest import Night, at, speak
+from tests.operators import operator
 
 pytestmark = pytest.mark.django_db
 
@@ -30,9 +29,7 @@ def test_a_block_keeps_both_apart_until_staff_lift_it(night: Night, asks: str):
 
     assert meet(night, days=1) == set()
 
-    staff = Client()
-    staff.force_login(User.objects.create_superuser("keeper"))
-    staff.post(f"/admin/chat/block/{block.id}/delete/", {"post": "yes"})
+    operator("keeper").post(f"/admin/chat/block/{block.id}/delete/", {"post": "yes"})
 
     assert meet(night, days=2)
     entry = AuditEntry.objects.get()

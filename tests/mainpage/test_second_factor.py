@@ -1,0 +1,94 @@
+"""The operators' site asks for a password and for a code that only a device has."""
+
+from collections.abc import Callable
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
+from django.test import Client
+from django_otp.oath import TOTP
+from django_otp.plugins.otp_static.models import StaticToken
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+from core.ledger.models import AuditEntry
+
+PASSWORD = "a long enough password"
+
+
+@pytest.fixture
+def keeper(db: None) -> User:
+    return User.objects.create_superuser("keeper", password=PASSWORD)
+
+
+@pytest.fixture
+def enrolled(keeper: User) -> TOTPDevice:
+    call_command("second_factor", "keeper", by="root", verbosity=0)
+    return TOTPDevice.objects.get(user=keeper)
+
+
+def code_of(device: TOTPDevice) -> str:
+    return f"{TOTP(device.bin_key, device.step, device.t0, device.digits, device.drift).token():06}"
+
+
+@pytest.fixture
+def sign_in(client: Client) -> Callable[..., bool]:
+    """Whether the site then lets this browser in."""
+
+    def signs_in(**form: str) -> bool:
+        client.post("/admin/login/", {"username": "keeper", "password": PASSWORD} | form)
+        return client.get("/admin/").status_code == 200
+
+    return signs_in
+
+
+def test_password_and_code_let_in(enrolled: TOTPDevice, sign_in) -> None:
+    assert sign_in(otp_device=enrolled.persistent_id, otp_token=code_of(enrolled))
+
+
+def test_a_password_alone_does_not(enrolled: TOTPDevice, sign_in) -> None:
+    assert not sign_in()
+    assert not sign_in(otp_device=enrolled.persistent_id, otp_token="")
+
+
+def test_a_wrong_code_does_not(enrolled: TOTPDevice, sign_in) -> None:
+    wrong = f"{(int(code_of(enrolled)) + 1) % 1_000_000:06}"
+
+    assert not sign_in(otp_device=enrolled.persistent_id, otp_token=wrong)
+
+
+def test_an_account_without_a_second_factor_does_not_get_in(keeper: User, sign_in) -> None:
+    assert not sign_in()
+
+
+def test_a_session_that_showed_only_a_password_does_not_get_in(enrolled: TOTPDevice, client: Client) -> None:
+    client.force_login(enrolled.user)
+
+    assert client.get("/admin/").status_code == 302
+
+
+def test_a_recovery_code_works_once(enrolled: TOTPDevice, sign_in, client: Client) -> None:
+    token = StaticToken.objects.first()
+    form = {"otp_device": token.device.persistent_id, "otp_token": token.token}
+
+    assert sign_in(**form)
+    client.logout()
+
+    assert not sign_in(**form)
+
+
+def test_a_second_one_is_only_given_in_place_of_the_first(enrolled: TOTPDevice, sign_in) -> None:
+    with pytest.raises(CommandError, match="--replace"):
+        call_command("second_factor", "keeper", by="root")
+
+    call_command("second_factor", "keeper", by="root", replace=True)
+
+    assert not sign_in(otp_device=enrolled.persistent_id, otp_token=code_of(enrolled))
+    assert [entry.actor for entry in AuditEntry.objects.filter(action="second_factor")] == ["root", "root"]
+
+
+def test_nobody_but_staff_gets_one(db: None) -> None:
+    User.objects.create_user("member")
+
+    for username in ("member", "nobody"):
+        with pytest.raises(CommandError, match="no active staff account"):
+            call_command("second_factor", username, by="root")

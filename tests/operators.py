@@ -1,0 +1,17 @@
+"""Staff at the admin: signed in, with the second factor shown."""
+
+from django.contrib.auth.models import User
+from django.test import Client
+from django_otp import DEVICE_ID_SESSION_KEY
+from django_otp.plugins.otp_totp.models import TOTPDevice
+
+
+def operator(username: str = "keeper", *, language: str = "en") -> Client:
+    user = User.objects.create_superuser(username)
+    device = TOTPDevice.objects.create(user=user, name="app")
+    client = Client(headers={"Accept-Language": language})
+    client.force_login(user)
+    session = client.session
+    session[DEVICE_ID_SESSION_KEY] = device.persistent_id
+    session.save()
+    return client
