@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chat.gateway import process
-from core.telemetry import apm
+from core.telemetry import apm, board
 
 logger = logging.getLogger(__name__)
 
@@ -15,6 +15,7 @@ class Lifespan:
     def __init__(self, in_flight: Callable[[], int]) -> None:
         """`in_flight()` counts the REST requests under way, for those who wait until this process has drained."""
         self._in_flight = in_flight
+        self._poster = board.Poster("web")
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         while True:
@@ -22,6 +23,7 @@ class Lifespan:
             if message["type"] == "lifespan.startup":
                 try:
                     await process.start(self._in_flight)
+                    self._poster.start()
                 except Exception as error:  # the server must be told, whatever it was, or it would wait for us
                     logger.exception("the chat did not start")
                     await send({"type": "lifespan.startup.failed", "message": type(error).__name__})
@@ -29,6 +31,7 @@ class Lifespan:
                 await send({"type": "lifespan.startup.complete"})
             else:
                 await process.stop()
+                await asyncio.to_thread(self._poster.stop)
                 await asyncio.to_thread(apm.close)  # uvicorn ends without atexit, and what is buffered would be lost
                 await send({"type": "lifespan.shutdown.complete"})
                 return

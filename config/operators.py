@@ -4,6 +4,7 @@ from django.urls import URLPattern, URLResolver, path
 from django_otp.admin import OTPAdminSite
 
 import mainpage.tonight_page
+from config import status_page
 
 
 class OperatorsSite(OTPAdminSite):
@@ -14,5 +15,8 @@ class OperatorsSite(OTPAdminSite):
         super().__init__(name)
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
-        pages = [path("tonight/", self.admin_view(mainpage.tonight_page.page), name="tonight")]
+        pages = [
+            path("tonight/", self.admin_view(mainpage.tonight_page.page), name="tonight"),
+            path("status/", self.admin_view(status_page.page), name="status"),
+        ]
         return [*pages, *super().get_urls()]

@@ -11,6 +11,7 @@ from a2wsgi import WSGIMiddleware
 
 from chat.readiness import is_draining
 from config.health import version
+from core.telemetry import metrics
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -105,7 +106,17 @@ class OnTheLoop:
         elif scope["path"] == "/version":
             await answer(send, 200, version())
         else:
-            await self._application(scope, receive, send)
+            with metrics.REQUEST_SECONDS.time(), metrics.REQUESTS_INSIDE.track_inprogress():
+                await self._application(scope, receive, _counting(send))
+
+
+def _counting(send: Send) -> Send:
+    async def send_and_count(message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            metrics.REQUESTS.labels(f"{message['status'] // 100}xx").inc()
+        await send(message)
+
+    return send_and_count
 
 
 def _closing_while_draining(send: Send) -> Send:

@@ -21,6 +21,7 @@ import accounts.services.standing
 import chat.selectors
 import chat.services.rooms
 from core.ledger import outbox
+from core.telemetry import metrics
 from mainpage import bulletin
 from mainpage.models import Entrant, Match, Round, RoundStep
 from mainpage.pairing import Gender, History, Pair, Person, pair
@@ -62,6 +63,17 @@ def advance(at: datetime, *, dry_run: bool = False) -> list[Step]:
         steps = _advance(at)
         transaction.set_rollback(True)
     return steps
+
+
+def late_by_s(at: datetime) -> float:
+    """Since when the step that is due longest has been due, seconds; 0 when none is. One query."""
+    due = (
+        getattr(round_, transition.due)
+        for round_ in Round.objects.exclude(state=Round.State.SWEPT)
+        for transition in TRANSITIONS
+        if transition.old == round_.state
+    )
+    return max(((at - moment).total_seconds() for moment in due if moment <= at), default=0.0)
 
 
 def _advance(at: datetime) -> list[Step]:
@@ -119,6 +131,7 @@ def _take(transition: Transition, round_: Round, at: datetime) -> str | None:
     said = transition.work(round_, at)
     took_ms = round((time.monotonic() - began) * 1000)
     RoundStep.objects.create(round=round_, state=transition.new, took_ms=took_ms)
+    metrics.ROUND_STEP_SECONDS.labels(transition.new).set(took_ms / 1000)
     transaction.on_commit(bulletin.forget)
     # After the commit: a dry run, which has none, leaves no line that says it happened.
     transaction.on_commit(

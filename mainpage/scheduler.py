@@ -8,6 +8,7 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 
 from django.db import close_old_connections, connections
@@ -16,6 +17,7 @@ from django.utils import timezone
 import accounts.services.sessions
 import chat.services.reports
 from core.ledger import outbox
+from core.telemetry import metrics
 from mainpage import rounds
 
 logger = logging.getLogger(__name__)
@@ -37,9 +39,19 @@ def jobs() -> list[Job]:
         Job("advance rounds", 1.0, lambda: rounds.advance(timezone.now())),
         Job("drain the outbox", 1.0, outbox.drain, pause=outbox.WakeUps().wait),
         Job("ask outside services", 1.0, partial(outbox.drain, outside=True), pause=outbox.WakeUps().wait),
+        Job("measure", 5.0, lambda: measure(timezone.now())),
         Job("forget dead sessions", 3600.0, lambda: accounts.services.sessions.forget_dead(timezone.now())),
         Job("forget old evidence", 3600.0, lambda: chat.services.reports.forget_evidence(timezone.now())),
     ]
+
+
+def measure(now: datetime) -> None:
+    """What only the database knows, for metrics and alerts."""
+    backlog = outbox.backlog(now)
+    metrics.OUTBOX_ROWS.set(backlog.rows)
+    metrics.OUTBOX_AGE.set(backlog.oldest_s)
+    metrics.OUTBOX_FAILING.set(backlog.failing)
+    metrics.ROUND_LATE.set(rounds.late_by_s(now))
 
 
 class Scheduler:

@@ -23,6 +23,7 @@ from chat.fanout.live_rooms import Event, LiveRoom, LiveRooms, Subscription, eve
 from chat.message_log.entry import Entry
 from chat.message_log.read import LogReader, LogUnreadable
 from chat.protocol import RESUME_PAGE, MessageRead, encode
+from core.telemetry import metrics
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +63,11 @@ class Hub:
         self._spawn(lasting(self._listen), "hub: listen")
         self._spawn(lasting(self._compare_joined), "hub: compare rooms after joining")
         self._spawn(lasting(self._sweep), "hub: sweep")
+
+    @property
+    def waiting(self) -> int:
+        """Rooms with something to tell other processes."""
+        return len(self._out)
 
     async def stop(self) -> None:
         for task in list(self._tasks):
@@ -318,6 +324,7 @@ class Hub:
         for room_id, tail in tails.items():
             room = self._rooms.get(room_id)
             if room is not None and tail.seq > room.delivered:
+                metrics.SWEEP_REPAIRS.inc()
                 self._ahead_of(room, tail.seq)
         for room_id, positions in reads.items():
             room = self._rooms.get(room_id)

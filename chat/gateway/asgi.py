@@ -27,6 +27,7 @@ class AsgiSocket:
         self.heard = Clock.now
         self.stuck_since: float | None = None
         self._closing: tuple[int, str] | None = None
+        self.code = 0  # with which it ended
         self._wake = asyncio.Event()
         self._ready: list[bytes] = []
         self.aborted = asyncio.Event()
@@ -41,7 +42,7 @@ class AsgiSocket:
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         if self._closing is None:
-            self._closing = (code, reason[:120])
+            self._closing, self.code = (code, reason[:120]), code
             self._wake.set()
 
     def abort(self) -> None:
@@ -57,6 +58,8 @@ class AsgiSocket:
             message = await receive()
             self.heard = Clock.now
             if message["type"] == "websocket.disconnect":
+                if self._closing is None:
+                    self.code = message.get("code", 0)
                 return
             text = message.get("text")
             if self._closing is not None:
@@ -112,7 +115,7 @@ async def application(scope: dict[str, Any], receive: Receive, send: Send) -> No
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         socket.outgoing.end()
-        socket.session.lost()
+        socket.session.lost(socket.code)
     if not reading.cancelled():
         reading.result()  # a mistake of ours is raised, for the server to log
 

@@ -57,6 +57,7 @@ _HEADERS = [text_header(size) for size in range(1024)]  # of nearly every frame
 class Connection(asyncio.Protocol):
     __slots__ = (
         "_closing",
+        "_code",
         "_deadline",
         "_forget",
         "_fragments",
@@ -79,6 +80,7 @@ class Connection(asyncio.Protocol):
         self._rest = b""
         self._fragments: bytes | None = None
         self._closing = False
+        self._code = 0  # with which it ended
         self._deadline: asyncio.TimerHandle | None = None
         self._ignored = 0
         self._forget = forget
@@ -202,7 +204,7 @@ class Connection(asyncio.Protocol):
             self.transport.close()
 
     def _say_close(self, code: int, reason: str = "") -> None:
-        self._closing = True
+        self._closing, self._code = True, code
         self._rest, self._fragments = b"", None
         words = reason.encode()[:123]
         self.transport.write(bytes((FIN | CLOSE, 2 + len(words))) + code.to_bytes(2, "big") + words)
@@ -229,7 +231,7 @@ class Connection(asyncio.Protocol):
         self.outgoing.end()
         self._forget(self)
         if session is not None:
-            session.lost()
+            session.lost(self._code)
 
 
 def _is_utf8(payload: bytes) -> bool:

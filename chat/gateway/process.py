@@ -39,6 +39,7 @@ from chat.protocol import IDENTIFY_WITHIN_S, CloseCode, MessageRead, Typing, enc
 from chat.read_positions import ReadPositions
 from chat.sending import Sending
 from chat.services import rooms as room_services
+from core.telemetry import metrics
 from core.telemetry.apm import Coin, Trace
 
 logger = logging.getLogger(__name__)
@@ -90,6 +91,7 @@ class ChatProcess:
         self.hub.on_restored = self._restored
 
     async def start(self) -> None:
+        self._measure()
         self.drain.start()
         await self.hub.start()
         for work in (
@@ -108,6 +110,12 @@ class ChatProcess:
             self.spawn(lasting(work), work.__qualname__)
         gc.collect()
         gc.freeze()  # what is there now stays; the collector need not look at it again
+
+    def _measure(self) -> None:
+        """What is read when somebody asks for it, and costs nothing otherwise."""
+        metrics.SOCKETS.set_function(lambda: len(self.here.sessions))
+        metrics.LOG_WAITING.set_function(lambda: self.sending.log.waiting)
+        metrics.BUS_WAITING.set_function(lambda: self.hub.waiting)
 
     async def stop(self) -> None:
         """What is under way is stored and acknowledged first, within the limits of the log and of the server."""
@@ -158,9 +166,9 @@ class ChatProcess:
 
     # --- what sessions ask
     def catch_up(self, subscription: Subscription, after: int) -> None:
-        turn = subscription.begin_catch_up(
-            after
-        )  # not by the task: what the socket sends before it runs comes after it
+        metrics.RESUMES.inc()
+        # Not by the task: what the socket sends before it runs comes after it.
+        turn = subscription.begin_catch_up(after)
         self.spawn(self.hub.catch_up(subscription, turn), f"catch up room {subscription.room.id}")
 
     def read_up_to(self, room: LiveRoom, member: int, seq: int) -> None:
@@ -220,6 +228,7 @@ class ChatProcess:
         elif Clock.now - socket.heard > 2 * settings.HEARTBEAT_SECONDS:
             socket.close(CloseCode.HEARTBEAT_MISSED)
         elif socket.stuck_since is not None and Clock.now - socket.stuck_since > STUCK_S:
+            metrics.ABORTED.inc()
             socket.abort()
 
 

@@ -4,6 +4,7 @@ Its states are the three tables at the end of the file: what may come when. Noth
 asked of the process, which answers by calling back.
 """
 
+import logging
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
@@ -43,10 +44,13 @@ from chat.protocol import (
     moment,
 )
 from chat.sending import DETAILS, check_text
+from core.telemetry import metrics
 from core.telemetry.apm import Trace
 
 if TYPE_CHECKING:
     from chat.gateway.process import ChatProcess
+
+logger = logging.getLogger(__name__)
 
 # Messages: a burst, then so many a second. Frames of any kind: above this the connection ends with 4529.
 SEND_BURST, SENDS_PER_S = 60.0, 20.0
@@ -171,6 +175,7 @@ class Session:
     def _fail(
         self, code: ErrorCode, *, ref: str, detail: str | None = None, retry_after_s: float | None = None
     ) -> None:
+        metrics.FRAME_ERRORS.labels(code).inc()
         retry_after_ms = None if retry_after_s is None else max(1, round(retry_after_s * 1000))
         if self._process.trace is not None:
             self._process.trace.result = code
@@ -275,6 +280,7 @@ class Session:
 
     def resync(self, subscription: Backlogged, seq: int) -> bytes:
         """The frame that tells the client its backlog from `seq` on was dropped."""
+        metrics.RESYNCS.inc()
         room = subscription.room.id if isinstance(subscription, Subscription) else 0
         return encode(Resync(room=room, from_seq=seq))
 
@@ -287,9 +293,18 @@ class Session:
         """Something this member sent is under way; as rooms are small, another device's counts too."""
         return any(subscription.room.is_storing(self.member) for subscription in self.subscriptions.values())
 
-    def lost(self) -> None:
+    def lost(self, code: int) -> None:
+        """The socket has ended, with this close code; 0: without one."""
+        metrics.SOCKETS_CLOSED.labels(code).inc()
+        logger.info("socket closed", extra=self._told(code))
         self._answers = ENDED
         self._process.depart(self)
+
+    def _told(self, code: int) -> dict[str, Any]:
+        """ECS fields of a connection that has ended; the member's id, and nothing else of a person."""
+        seconds = Clock.now - self.opened
+        told = {"event.action": "socket-closed", "event.duration": round(seconds * 1e9), "damso.close_code": code}
+        return told | ({"user.id": str(self.member)} if self.member else {})
 
     def _ignore(self, frame: Any) -> None:
         """The socket has ended; what it still had in flight is nobody's."""

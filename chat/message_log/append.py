@@ -20,6 +20,7 @@ from chat.message_log.entry import Entry, Verdict, judge, place_after, stored_ti
 from chat.message_log.mongo import DURABLE
 from chat.message_log.read import LogReader, LogUnreadable
 from chat.message_log.tail import RoomTail
+from core.telemetry import metrics
 from core.telemetry.apm import Trace
 
 logger = logging.getLogger(__name__)
@@ -119,6 +120,7 @@ class MessageLog:
         self._nothing_waits.set()
         self._wake = asyncio.Event()
         self._settling: set[asyncio.Task[None]] = set()
+        self._oldest = 0.0  # when the first of `_next` came
 
     def append(self, pending: Pending) -> None:
         """Queue a message behind the earlier ones of its room. Full: refused at once with `unavailable`."""
@@ -141,8 +143,10 @@ class MessageLog:
                 self._wake.clear()
                 await self._wake.wait()
             batch, self._next = self._next[:BATCH], self._next[BATCH:]
+            came = self._oldest
             try:
                 await self._write(batch)
+                metrics.ACK_SECONDS.observe(time.perf_counter() - came)
             except Exception:  # top of a task: whatever it was, no room may wait for ever
                 logger.exception("a batch of %d messages failed: asking the log", len(batch))
                 for pending in batch:
@@ -160,6 +164,7 @@ class MessageLog:
     def _write_next(self, room: RoomTail, pending: Pending) -> None:
         room.writing = pending
         if not self._next:
+            self._oldest = time.perf_counter()
             self._wake.set()
         self._next.append(pending)
 
@@ -182,9 +187,11 @@ class MessageLog:
         if not placed:
             return
         commit = Trace("commit", "message_log.append", caused_by=traced) if traced else None
+        began = time.perf_counter()
         try:
             refused = await self._writer.insert(documents)
         except OutcomeUnknown as error:
+            metrics.UNKNOWN_OUTCOMES.inc()
             logger.warning("the outcome of %d messages is unknown (%s): asking the log", len(placed), error)
             refused = dict.fromkeys(range(len(placed)), DUPLICATE_KEY)
             if commit is not None:
@@ -192,6 +199,9 @@ class MessageLog:
         else:
             if commit is not None:
                 commit.end()
+        metrics.COMMIT_SECONDS.observe(time.perf_counter() - began)
+        metrics.COMMIT_MESSAGES.observe(len(placed))
+        metrics.STORED.inc(len(placed) - len(refused))
         for position, (pending, entry) in enumerate(placed):
             code = refused.get(position)
             if code is None:

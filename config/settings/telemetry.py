@@ -35,6 +35,8 @@ def elastic_apm(values: dict[str, Any]) -> dict[str, Any]:
         "SOURCE_LINES_ERROR_LIBRARY_FRAMES": 0,
         "SOURCE_LINES_SPAN_APP_FRAMES": 0,
         "SPAN_STACK_TRACE_MIN_DURATION": "-1ms",
+        # core/telemetry/metrics.py, once in 30 s, as prometheus.metrics.damso_…
+        "PROMETHEUS_METRICS": True,
         "CENTRAL_CONFIG": False,
         "CLOUD_PROVIDER": "none",
         "PROCESSORS": PROCESSORS,

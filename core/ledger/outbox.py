@@ -8,13 +8,14 @@ only wakes the drainer; it carries no promise.
 import logging
 import time
 from collections.abc import Callable, Iterable
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import redis
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet
 from django.utils import timezone
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -70,6 +71,24 @@ def owe_all(kind: str, payloads: Iterable[tuple[str, dict[str, Any]]]) -> None:
 def owing(kind: str, lanes: Iterable[str]) -> set[str]:
     """Those of these lanes in which something of this kind is still owed."""
     return set(Outbox.objects.filter(kind=kind, lane__in=list(lanes)).values_list("lane", flat=True))
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """What is owed: rows; the age of the oldest, seconds; those that failed at least once."""
+
+    rows: int
+    oldest_s: float
+    failing: int
+
+
+def backlog(now: datetime) -> Backlog:
+    """One query."""
+    found = Outbox.objects.aggregate(
+        rows=Count("id"), oldest=Min("created_at"), failing=Count("id", filter=Q(attempts__gt=0))
+    )
+    oldest = found["oldest"]
+    return Backlog(found["rows"], (now - oldest).total_seconds() if oldest else 0.0, found["failing"])
 
 
 def drain(*, limit: int = 1000, outside: bool = False) -> int:
