@@ -160,19 +160,21 @@ class Hub:
     def deliver(self, room: LiveRoom, event: Event) -> None:
         """An entry, however it came. What comes early is held; what came before is dropped."""
         if event.seq == room.delivered + 1:
-            following: Event | None = event
-            while following is not None:
-                room.delivered = following.seq
-                if following.seq > room.last or following.is_closed:
-                    room.learn(following)
-                for subscription in tuple(room.subscriptions):
-                    if subscription.live:
-                        subscription.show(following)
-                following = room.held.pop(room.delivered + 1, None) if room.held else None
+            self._hand(room, event)
+            while room.held and (following := room.held.pop(room.delivered + 1, None)) is not None:
+                self._hand(room, following)
         elif event.seq > room.delivered:
             if len(room.held) < HELD:
                 room.held[event.seq] = event
             self._ahead_of(room, event.seq)
+
+    def _hand(self, room: LiveRoom, event: Event) -> None:
+        room.delivered = event.seq
+        if event.seq > room.last or event.is_closed:
+            room.learn(event)
+        for subscription in tuple(room.subscriptions):
+            if subscription.live:
+                subscription.show(event)
 
     def repair(self, room: LiveRoom) -> None:
         """Read what the log has beyond what was delivered. Asked again while reading: that read may be too early."""
