@@ -138,7 +138,8 @@ class ServerProcess:
 @contextmanager
 def simulated_drivers(world: "World") -> Iterator[None]:
     """While this is open, our code reaches the world's stores, and its clock."""
-    times = SimpleNamespace(time_ns=world.wall_clock_ns, monotonic=world.loop.time, time=time.time, sleep=threads.pause)
+    clocks = {"time_ns": world.wall_clock_ns, "monotonic": world.loop.time, "perf_counter": world.loop.time}
+    times = SimpleNamespace(**clocks, time=time.time, sleep=threads.pause)
     redis_client = SimpleNamespace(from_url=lambda *_, **__: bus.Client(world.redis))
     command_client = SimpleNamespace(from_url=lambda *_, **__: bus.CommandClient(world.redis))
     no_collector = SimpleNamespace(collect=lambda: None, freeze=lambda: None)
