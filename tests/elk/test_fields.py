@@ -3,7 +3,9 @@
 import asyncio
 import json
 import re
+import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import elasticapm
@@ -104,6 +106,15 @@ def test_the_agent_sends_what_is_asked_of_metrics(settings: Settings) -> None:
     ]
     assert mistakes == []
     assert missing("metrics-apm*-*", documents) == set()
+
+
+def test_deploy_writes_what_is_asked_of_its_lines(tmp_path: Path) -> None:
+    (tmp_path / "log").mkdir()
+    script = f'DAMSO_HOME={tmp_path} DRY_RUN=; source deploy/lib/telling.sh; tell info "said" start'
+    subprocess.run(["bash", "-euo", "pipefail", "-c", script], cwd=CLONE, check=True, capture_output=True)
+    line = json.loads((tmp_path / "log" / "deploy.json").read_text())
+
+    assert missing("logs-damso.deploy-*", [line]) == set()
 
 
 def test_the_rest_is_read_by_elastics_own_modules() -> None:
