@@ -23,8 +23,9 @@ from tests.bench.load import generator
 from tests.bench.service import make_devices
 from tests.bench.systems import Lab
 
-IN_FLIGHT = 64  # messages
+IN_FLIGHT = 256  # messages; with 300 pairs a batch has about a hundred of them
 AT_ONCE = 32  # connects
+SLOWNESS = 40  # of a process under callgrind: its timers go as slowly, so that periodic work weighs what it weighs
 SETTLED_AFTER_S = 6  # what follows a connect is done: joins, presence, whether other processes have the rooms
 AT_MOST_S = 200
 START_WITHIN_S = 300  # valgrind makes forty seconds of one
@@ -46,9 +47,9 @@ class Subject:
 MESSAGES = Subject(
     "message",
     "tests.bench.counted.CountedWorker",
-    100,
+    300,
     [
-        ("connect", {"number": 200}),
+        ("connect", {"number": 600}),
         ("idle", {"seconds": SETTLED_AFTER_S}),
         ("saturate", {"in_flight": IN_FLIGHT, "seconds": AT_MOST_S}),
     ],
@@ -78,14 +79,14 @@ class Count:
 
 
 def measure(lab: Lab, subject: Subject) -> Count:
-    """Starts the application under callgrind on the lab's stores. Raises StackError."""
+    """Starts the application under callgrind on the lab's stores, with telemetry. Raises StackError."""
     name = f"counted_{subject.what}"
     directory = lab.directory / name
     directory.mkdir()
     lab.mariadb.create_database(name)
     how = under_callgrind(directory, worker=subject.worker)
     stores = {"MONGO_URL": lab.mongod.url, "MONGO_DATABASE": name, "REDIS_URL": lab.redis.url}
-    how["environ"] |= {**stores, "DATABASE_URL": lab.mariadb.url_of(name)}
+    how["environ"] |= {**stores, "DATABASE_URL": lab.mariadb.url_of(name), "APM_SERVER_URL": lab.apm_url}
     served = Served(directory, with_scheduler=False, with_standin=False, **how)
     served.prepare()
     served.application.start_seconds = START_WITHIN_S
@@ -110,6 +111,10 @@ def under_callgrind(directory: Path, *, worker: str) -> dict[str, Any]:
             "CALLGRIND_REPORT": str(directory / REPORT),
             "GUNICORN_CMD_ARGS": "--timeout 0",  # under valgrind a start takes longer than a worker may be silent
             "PYTHONHASHSEED": "0",
+            "SLOWNESS": str(SLOWNESS),
+            # The agent's threads keep their own time: as slow as everything else here (30 s, 10 s by default).
+            "ELASTIC_APM_METRICS_INTERVAL": f"{30 * SLOWNESS}s",
+            "ELASTIC_APM_API_REQUEST_TIME": f"{10 * SLOWNESS}s",
             "HANDSHAKES_PER_SECOND": "100000",
         },
     }
