@@ -30,8 +30,7 @@ class Lifespan:
                     return
                 await send({"type": "lifespan.startup.complete"})
             else:
-                await process.stop()
-                await asyncio.to_thread(self._poster.stop)
+                await asyncio.gather(process.stop(), asyncio.to_thread(self._poster.stop))
                 await asyncio.to_thread(apm.close)  # uvicorn ends without atexit, and what is buffered would be lost
                 await send({"type": "lifespan.shutdown.complete"})
                 return

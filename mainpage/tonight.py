@@ -77,7 +77,7 @@ class Tonight:
     hours: list[Hour]
 
     @property
-    def participants(self) -> int:
+    def taking_part(self) -> int:
         return sum(self.genders.values())
 
 
@@ -89,13 +89,13 @@ def read(now: datetime) -> Tonight | None:
         return None
     before = rounds.filter(date__lt=round_.date).last()
     genders = _genders(round_)
-    participants = sum(genders.values())
+    taking_part = sum(genders.values())
     pairs = set(round_.matches.values_list("member_a", "member_b"))
     return Tonight(
         round=round_,
-        stages=_stages(round_, now, participants=participants, pairs=len(pairs)),
+        stages=_stages(round_, now, taking_part=taking_part, pairs=len(pairs)),
         genders=genders,
-        more_than_last_night=participants - before.entrants.count() if before else None,
+        more_than_last_night=taking_part - before.entrants.count() if before else None,
         pairs=len(pairs),
         repeated_pairs=_met_before(round_, pairs),
         rooms=_rooms(round_, pairs),
@@ -110,9 +110,9 @@ def _genders(round_: Round) -> dict[str, int]:
     return accounts.selectors.count_genders(round_.entrants.values_list("member", flat=True))
 
 
-def _stages(round_: Round, now: datetime, *, participants: int, pairs: int) -> list[Stage]:
+def _stages(round_: Round, now: datetime, *, taking_part: int, pairs: int) -> list[Stage]:
     taken = {step.state: step for step in RoundStep.objects.filter(round=round_)}
-    entry = Stage("entry", round_.entry_closes_at, "done" if now >= round_.entry_closes_at else "due", participants)
+    entry = Stage("entry", round_.entry_closes_at, "done" if now >= round_.entry_closes_at else "due", taking_part)
     plan = [
         ("pairing", Round.State.PAIRED, round_.pairs_at, pairs),
         ("opening", Round.State.OPEN, round_.opens_at, pairs),

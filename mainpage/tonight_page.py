@@ -76,7 +76,7 @@ def _drawn(night: Tonight) -> dict[str, Any]:
     return {
         "stages": [(STAGES[stage.name], stage) for stage in night.stages],
         "chart": _chart(night.hours) if any(hour.tonight or hour.last_night for hour in night.hours) else None,
-        "paired_share": round(200 * night.pairs / night.participants) if night.participants else None,
+        "paired_share": round(200 * night.pairs / night.taking_part) if night.taking_part else None,
         "talking_share": round(100 * night.rooms.talking / night.rooms.total) if night.rooms.total else None,
         "outnumbered_width": _share(night.unpaired.outnumbered, night.unpaired.total),
         "others_width": _share(night.unpaired.others, night.unpaired.total),

@@ -47,7 +47,7 @@ class Echo:
     def resync(self, subscription: Any, seq: int) -> bytes:
         raise NotImplementedError
 
-    def lost(self) -> None: ...
+    def lost(self, code: int) -> None: ...
 
 
 class EchoConnection(Connection):

@@ -468,7 +468,7 @@ async def test_who_sends_too_fast_is_told_how_long_to_wait(device, pair: Pair):
     assert again["seq"] == 70 - len(refused) + 1
 
 
-async def test_nothing_is_answered_before_identify(stranger: Device, pair: Pair):
+async def test_nothing_is_answered_before_identify(pair: Pair, stranger: Device):
     await stranger.send(pair.room, "hello")
 
     assert (await stranger.expect("error"))["code"] == "invalid"

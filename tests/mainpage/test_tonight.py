@@ -61,7 +61,7 @@ def test_a_night_in_numbers(night):
 
     picture = tonight.read(at("22:30"))
 
-    assert (picture.participants, picture.genders) == (7, {"FEMALE": 3, "MALE": 4})
+    assert (picture.taking_part, picture.genders) == (7, {"FEMALE": 3, "MALE": 4})
     assert (picture.pairs, picture.repeated_pairs, picture.more_than_last_night) == (3, 0, None)
     assert picture.rooms == Rooms(total=3, open=2, left=1, blocked=1, reported=0, talking=1)
     assert picture.rooms.silent == 2
