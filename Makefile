@@ -1,6 +1,6 @@
 # What there is to do here, each in one word. Everything else is in the scripts of dev/.
 .DEFAULT_GOAL := help
-.PHONY: help run lint test deploy-test check clean
+.PHONY: help run lint test deploy-test host-test check clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -16,6 +16,9 @@ test: ## all tests against real servers; make test ARGS="-k words" chooses
 
 deploy-test: ## the shipped image and compose file on a Docker Engine of its own; needs root, ten minutes
 	@dev/setup-tests && .venv/bin/python -m pytest tests/deploy_docker $(ARGS)
+
+host-test: ## a fresh Debian made a host, Fail2ban's jails in it, backup and restore; needs root, ten minutes
+	@dev/setup-tests && .venv/bin/python -m pytest tests/host $(ARGS)
 
 check: ## what must pass before a change lands: lint, then test
 	@$(MAKE) --no-print-directory lint
