@@ -18,9 +18,10 @@ from elasticapm.traces import Transaction, execution_context
 
 
 class Coin:
-    """True once in 1 / `rate` tosses on average; `rate` is 0 (never) … 1 (always).
+    """Hits once in 1 / `rate` tosses on average; `rate` is 0 (never) … 1 (always).
 
-    A toss is one subtraction: how many of them until the next hit is drawn ahead.
+    How many tosses it takes until the next hit is drawn ahead. Whoever tosses subtracts 1 from `left`, which costs no
+    call; at 0 it is a hit, and they `draw` again.
     """
 
     __slots__ = ("left", "rate")
@@ -29,14 +30,6 @@ class Coin:
         self.rate = rate
         self.left = 0
         self.draw()
-
-    def toss(self) -> bool:
-        """Whoever can't afford a call counts `left` down instead, and draws again at 0."""
-        self.left -= 1
-        if self.left:
-            return False
-        self.draw()
-        return True
 
     def draw(self) -> None:
         """How many tosses are left until the next hit, that one included: a geometric distribution."""
