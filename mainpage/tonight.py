@@ -99,7 +99,7 @@ def read(now: datetime) -> Tonight | None:
         pairs=len(pairs),
         repeated_pairs=_met_before(round_, pairs),
         rooms=_rooms(round_, pairs),
-        unpaired=_unpaired(round_),
+        unpaired=_unpaired(round_, genders),
         hours=_hours(round_, before, now),
     )
 
@@ -154,12 +154,12 @@ def _rooms(round_: Round, pairs: set[tuple[int, int]]) -> Rooms:
     )
 
 
-def _unpaired(round_: Round) -> Unpaired:
+def _unpaired(round_: Round, genders: dict[str, int]) -> Unpaired:
+    """`genders` counts everybody who takes part."""
     alone = round_.entrants.filter(paired=False).values_list("member", flat=True)
     counts = accounts.selectors.count_genders(alone)
     total = alone.count()
-    everybody = accounts.selectors.count_genders(round_.entrants.values_list("member", flat=True)).values()
-    surplus = max(everybody, default=0) - (min(everybody) if len(everybody) > 1 else 0)
+    surplus = max(genders.values(), default=0) - (min(genders.values()) if len(genders) > 1 else 0)
     outnumbered = min(surplus, max(counts.values(), default=0))
     return Unpaired(outnumbered, total - outnumbered)
 
