@@ -1,15 +1,14 @@
 """Processes say how they are, and whoever asks is told of the living ones only."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 import redis
 from pytest_django import Settings
 
 from core.telemetry import board, metrics
-
-WITHIN_S = 10
+from tests.waiting import wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -21,18 +20,11 @@ def own_board(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
         client.delete(board._key())
 
 
-def wait_for(found: Callable[[], object]) -> None:
-    until = time.monotonic() + WITHIN_S
-    while not found():
-        assert time.monotonic() < until
-        time.sleep(0.01)
-
-
 @pytest.fixture
 def poster() -> Iterator[board.Poster]:
     poster = board.Poster("web")
     poster.start()
-    wait_for(board.read)
+    wait_until(board.read)
     yield poster
     poster.stop()
 
@@ -42,7 +34,7 @@ def test_what_a_process_counts_is_read_from_the_board(poster: board.Poster, sett
 
     metrics.STORED.inc(3)
 
-    wait_for(lambda: board.read()[0].values["damso_messages_stored_total"] == before + 3)
+    wait_until(lambda: board.read()[0].values["damso_messages_stored_total"] == before + 3)
     posting = board.read()[0]
     assert (posting.role, posting.version, posting.colour) == ("web", settings.RELEASE, settings.COLOUR)
     assert posting.past[-1][1]["damso_messages_stored_total"] == before + 3
@@ -56,7 +48,7 @@ def test_a_process_that_ends_takes_its_posting_along(poster: board.Poster) -> No
 
 def test_a_process_that_was_killed_is_forgotten(poster: board.Poster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(board, "EVERY_S", 1000.0)
-    wait_for(lambda: board.read()[0].at < time.time() - 0.1)
+    wait_until(lambda: board.read()[0].at < time.time() - 0.1)
 
     monkeypatch.setattr(board, "GONE_S", 0.1)
 
@@ -64,10 +56,10 @@ def test_a_process_that_was_killed_is_forgotten(poster: board.Poster, monkeypatc
 
 
 def test_only_so_much_of_the_past_is_kept(poster: board.Poster) -> None:
-    wait_for(lambda: len(board.read()[0].past) == board.KEPT)
+    wait_until(lambda: len(board.read()[0].past) == board.KEPT)
     first = board.read()[0].past[0]
 
-    wait_for(lambda: board.read()[0].past[0] != first)
+    wait_until(lambda: board.read()[0].past[0] != first)
     assert len(board.read()[0].past) == board.KEPT
 
 

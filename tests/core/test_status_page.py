@@ -1,8 +1,7 @@
 """The operators' page of the service, from a service that runs."""
 
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from django.test import Client
@@ -12,9 +11,9 @@ from chat.message_log import mongo
 from dev.stack.application import WORKERS
 from dev.stack.served import Served
 from tests.operators import operator
+from tests.waiting import wait_until
 
 PAGE = "/admin/status/"
-WITHIN_S = 20
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -27,13 +26,6 @@ def _message_log() -> Iterator[None]:
 @pytest.fixture
 def staff(db: None) -> Client:
     return operator()
-
-
-def wait_for(found: Callable[[], object]) -> None:
-    until = time.monotonic() + WITHIN_S
-    while not found():
-        assert time.monotonic() < until
-        time.sleep(0.2)
 
 
 def test_stores_are_asked_and_timed(staff: Client) -> None:
@@ -66,9 +58,9 @@ def test_every_process_of_a_running_service_is_shown(served: Served, staff: Clie
     settings.REDIS_URL = served.environ["REDIS_URL"]
     settings.REDIS_PREFIX = f"damso:{served.environ['ENVIRONMENT']}"
 
-    wait_for(lambda: {one.posting.role for one in staff.get(PAGE).context["processes"]} == {"web", "scheduler"})
+    wait_until(lambda: {one.posting.role for one in staff.get(PAGE).context["processes"]} == {"web", "scheduler"})
 
-    wait_for(lambda: staff.get(PAGE).context["open_sockets"])  # two samples make a line
+    wait_until(lambda: staff.get(PAGE).context["open_sockets"])  # two samples make a line
     context = staff.get(PAGE).context
     assert len([one for one in context["processes"] if one.posting.role == "web"]) == WORKERS
     assert context["scheduler"].metrics["outbox_failing"] == 0

@@ -5,7 +5,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import requests
 from dev.stack.application import children_of
 from dev.stack.ports import free_port
 from dev.stack.process import CLONE
+from tests.waiting import wait_until
 
 START_SECONDS = 90
 STOP_SECONDS = 30
@@ -62,13 +62,6 @@ class Run:
     def stop(self) -> None:
         self.process.send_signal(signal.SIGINT)
         self.wait_for_end()
-
-
-def wait_until(happened: Callable[[], bool], seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
 
 
 def runs(pid: int) -> bool:

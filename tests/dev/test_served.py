@@ -2,7 +2,6 @@
 
 import os
 import signal
-import time
 from collections.abc import Callable
 
 import pytest
@@ -10,6 +9,7 @@ import requests
 
 from dev.stack.process import StackError
 from dev.stack.served import Served
+from tests.waiting import wait_until
 
 SECONDS = 30
 
@@ -34,7 +34,7 @@ def test_a_killed_worker_is_replaced(served: Served) -> None:
 
     killed = served.application.kill_worker()
 
-    wait_until(lambda: len(set(served.application.workers()) - {killed}) == len(before))
+    wait_until(lambda: len(set(served.application.workers()) - {killed}) == len(before), SECONDS)
     assert requests.get(f"{served.base_url}/healthz/ready", timeout=10).status_code == 200
 
 
@@ -45,17 +45,10 @@ def test_a_worker_ends_with_its_killed_master(serve: Callable[..., Served]) -> N
 
     served.application.send(signal.SIGKILL)
 
-    wait_until(lambda: not runs(workers[0]))
+    wait_until(lambda: not runs(workers[0]), SECONDS)
     served.application.start()
     assert requests.get(f"{served.base_url}/healthz/ready", timeout=10).status_code == 200
     served.stop()
-
-
-def wait_until(happened: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + SECONDS
-    while not happened():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
 
 
 def runs(pid: int) -> bool:
