@@ -58,42 +58,53 @@ class Intake:
             return next(event for event in self.of(kind) if where(event))
 
 
+class Agents(BaseHTTPRequestHandler):
+    """Speaks with agents over HTTP; what comes in goes to `take`."""
+
+    protocol_version = "HTTP/1.1"
+    timeout = 30  # seconds an idle connection is kept
+
+    def take(self, path: str, body: bytes) -> tuple[int, bytes]:
+        """The status and body of the answer."""
+        raise NotImplementedError
+
+    def do_GET(self) -> None:
+        self.answer(200, json.dumps({"version": "8.15.0", "publish_ready": True}).encode())
+
+    def do_POST(self) -> None:
+        self.answer(*self.take(self.path, self._body()))
+
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding") != "chunked":
+            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        chunks = []
+        while size := int(self.rfile.readline(), 16):
+            chunks.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(chunks)
+
+    def answer(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: tests read the events."""
+
+
 @contextmanager
 def intake(port: int = 0) -> Iterator[Intake]:
     """An intake on 127.0.0.1, served by a thread until the block ends."""
     taken = Intake()
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        timeout = 30  # seconds an idle connection is kept
-
-        def do_GET(self) -> None:
-            self.answer(200, json.dumps({"version": "8.15.0", "publish_ready": True}).encode())
-
-        def do_POST(self) -> None:
-            body = _decoded(self._body(), self.headers.get("Content-Encoding", ""))
-            status = taken.take(body) if self.path.startswith("/intake/v2/events") else 404
-            self.answer(status, b"" if status == 202 else json.dumps({"errors": taken.mistakes[-5:]}).encode())
-
-        def _body(self) -> bytes:
-            if self.headers.get("Transfer-Encoding") != "chunked":
-                return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            chunks = []
-            while size := int(self.rfile.readline(), 16):
-                chunks.append(self.rfile.read(size))
-                self.rfile.readline()
-            self.rfile.readline()
-            return b"".join(chunks)
-
-        def answer(self, status: int, body: bytes) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Nothing: tests read the events."""
+    class Handler(Agents):
+        def take(self, path: str, body: bytes) -> tuple[int, bytes]:
+            body = _decoded(body, self.headers.get("Content-Encoding", ""))
+            status = taken.take(body) if path.startswith("/intake/v2/events") else 404
+            return status, b"" if status == 202 else json.dumps({"errors": taken.mistakes[-5:]}).encode()
 
     with ThreadingHTTPServer(("127.0.0.1", port), Handler) as serving:
         taken.url = f"http://127.0.0.1:{serving.server_port}"
