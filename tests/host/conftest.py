@@ -9,8 +9,8 @@ from tests.host.machine import Done, Machine, needs_root, remove, unpack
 
 ATTACKER, BYSTANDER, OPERATOR = "203.0.113.2", "203.0.113.3", "203.0.113.4"
 BOOTSTRAP = (
-    f"/root/deploy/bin/bootstrap-host --allow {OPERATOR} --swap 16M --compose /root/docker-compose "
-    "--deploy-key /root/right.pub"
+    f"/opt/deploy/bin/bootstrap-host --allow {OPERATOR} --swap 16M --compose /opt/docker-compose "
+    "--deploy-key /opt/right.pub"
 )
 # What bootstrap-host may change, and what dpkg would note of more; not what changes by looking.
 FINGERPRINT = r"""
@@ -53,11 +53,11 @@ def bootstrapped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bootstrap
 
 
 def bootstrap(machine: Machine) -> Bootstrapped:
-    machine.copy(CLONE / "deploy", "/root/deploy")
+    machine.copy(CLONE / "deploy", "/opt/deploy")
     # Compose is not what is looked at here, and Debian 12 has none.
-    machine.write("/root/docker-compose", "#!/bin/sh\n", mode="755")
+    machine.write("/opt/docker-compose", "#!/bin/sh\n", mode="755")
     machine.install(
-        "for key in right wrong1 wrong2 wrong3 wrong4 wrong5; do ssh-keygen -q -t ed25519 -N '' -f /root/$key; done"
+        "for key in right wrong1 wrong2 wrong3 wrong4 wrong5; do ssh-keygen -q -t ed25519 -N '' -f /opt/$key; done"
     )
     machine.install("apt-get -qq update")
     fresh = machine.install(FINGERPRINT).stdout

@@ -52,7 +52,7 @@ def test_what_was_spoilt_is_put_right_and_nothing_else(machine: Machine) -> None
 
 
 def test_a_later_run_without_allow_keeps_the_allow_list(machine: Machine) -> None:
-    done = machine.install("/root/deploy/bin/bootstrap-host --swap 0")
+    done = machine.install("/opt/deploy/bin/bootstrap-host --swap 0")
 
     assert done.stdout.endswith("changed 0\n")
     assert "203.0.113.4" in machine.install("cat /etc/fail2ban/jail.d/damso-allow.local").stdout
@@ -115,17 +115,17 @@ def test_the_log_rotation_is_understood(machine: Machine) -> None:
     ],
 )
 def test_a_mistake_is_told_before_anything_is_done(machine: Machine, options: str, said: str) -> None:
-    done = machine.install(f"/root/deploy/bin/bootstrap-host {options}", check=False)
+    done = machine.install(f"/opt/deploy/bin/bootstrap-host {options}", check=False)
 
     assert (done.returncode, done.stdout, done.stderr.strip()) == (1, "", said)
 
 
 def test_another_system_is_refused(machine: Machine) -> None:
-    machine.install("mv /etc/os-release /root/os-release; printf 'ID=ubuntu\\nVERSION_ID=24.04\\n' >/etc/os-release")
+    machine.install("mv /etc/os-release /opt/os-release; printf 'ID=ubuntu\\nVERSION_ID=24.04\\n' >/etc/os-release")
 
     done = machine.install(BOOTSTRAP, check=False)
 
-    machine.install("mv /root/os-release /etc/os-release")
+    machine.install("mv /opt/os-release /etc/os-release")
     assert (done.returncode, done.stderr.strip()) == (1, "This is ubuntu 24.04; hosts are Debian 12 or 13.")
 
 

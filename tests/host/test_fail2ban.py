@@ -50,7 +50,7 @@ def nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
 def sign_in(
     machine: Machine, address: str, *, user: str = "deploy", keys: tuple[str, ...] = ("right",), patience: int = 2
 ) -> Done:
-    identities = " ".join(f"-i /root/{key}" for key in keys)
+    identities = " ".join(f"-i /opt/{key}" for key in keys)
     command = f"{SSH} -o ConnectTimeout={patience} -b {address} {identities} {user}@{ADDRESS} true"
     return machine.run(command, check=False, neighbour=True)
 
