@@ -5,8 +5,10 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from io import StringIO
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import connections
 from rest_framework.test import APIClient
 
@@ -15,6 +17,7 @@ from accounts.services import standing
 from chat.models import Block, Room
 from chat.services import blocks
 from core.ledger import outbox
+from core.ledger.models import AuditEntry
 from mainpage.rounds import advance
 from mainpage.withdrawal import RoundInProgress, must_leave, withdraw
 from tests.mainpage.conftest import Night, at
@@ -127,6 +130,48 @@ def test_who_must_leave_does_and_the_partner_is_told(night: Night, client_of: Si
 
     assert not is_member(woman)
     assert (night.rooms(), night.entrants()) == ([], {man.id: False})
+
+
+def erase_by_staff(member: int, *options: str) -> None:
+    call_command(
+        "erase_member", str(member), "--reason", "ticket 12", "--by", "mina", "--yes", *options, stdout=StringIO()
+    )
+
+
+def test_staff_are_told_that_a_partner_would_be_left_alone(night: Night):
+    woman, man = night.pair_of_members()
+    night.advance("21:50")
+
+    with pytest.raises(CommandError, match="wait until the rooms are open, or add --now"):
+        erase_by_staff(woman.id)
+
+    assert is_member(woman)
+    assert night.entrants() == {woman.id: True, man.id: True}
+    assert not AuditEntry.objects.exists()
+
+
+def test_whom_staff_erase_now_leaves_a_partner_who_is_told(night: Night, client_of: Sign):
+    woman, man = night.pair_of_members()
+    night.advance("21:50")
+
+    erase_by_staff(woman.id, "--now")
+    night.advance("22:00")
+
+    assert not is_member(woman)
+    assert (night.rooms(), night.entrants()) == ([], {man.id: False})
+    assert client_of(man).get("/api/v1/main").json()["last_round"] == {"date": "2031-03-03", "outcome": "unpaired"}
+    assert AuditEntry.objects.get().subject == f"member {woman.id}"
+
+
+def test_whom_staff_erase_now_is_replaced_by_who_sat_out(night: Night):
+    woman, paired, sits_out = three(night)
+
+    erase_by_staff(paired, "--now")
+    night.advance("22:00")
+
+    [room] = night.rooms()
+    assert set(room.room_members.values_list("member", flat=True)) == {woman.id, sits_out}
+    assert night.entrants() == {woman.id: True, sits_out: True}
 
 
 def test_a_refusal_takes_everything_back(night: Night):

@@ -1,23 +1,28 @@
 """delete_rows: exactly what matches goes, and all of it comes back."""
 
 import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Max
 
 from accounts.models import Member, Session
-from core.ledger import rows
+from core.ledger import outbox, rows
 from core.ledger.models import AuditEntry, Outbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 DONE = ["--reason", "ticket 12", "--by", "mina", "--yes"]
 SLICE = 50_000
+LONGEST_WAIT_S = 5.0  # of the application, for one of its rows; a busy machine's, most are there in milliseconds
 PLANTED = "kind = 'planted' AND lane LIKE '%77'"
 
 
@@ -53,6 +58,67 @@ def content(condition: str) -> tuple[int, int]:
             rows_here, sum_here = cursor.fetchone()
             number, total = number + rows_here, total + sum_here
     return number, total
+
+
+@pytest.fixture
+def million() -> Iterator[None]:
+    """Taken away by TRUNCATE: the DELETE that ends every test would not be done in its 30 s."""
+    plant(1_000_000)
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE ledger_outbox")
+
+
+class Application:
+    """Owes one thing after the other, among them such as the condition names, as long as somebody else deletes."""
+
+    def __init__(self) -> None:
+        self.wrote = 0
+        self.longest_s = 0.0
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._write)
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        self._thread.start()
+        try:
+            yield
+        finally:
+            self._stopping.set()
+            self._thread.join()
+
+    def _write(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                began = time.monotonic()
+                with transaction.atomic():
+                    outbox.owe("planted", {"said": "안녕"}, lane=f"meanwhile-{self.wrote}77")
+                self.longest_s = max(self.longest_s, time.monotonic() - began)
+                self.wrote += 1
+        finally:
+            connection.close()
+
+
+@pytest.mark.usefixtures("million")
+def test_a_table_of_a_million_rows_is_cleaned_while_the_application_writes_to_it(tmp_path: Path) -> None:
+    before, others = content(PLANTED), content(f"NOT ({PLANTED})")
+    dump, application = tmp_path / "dump", Application()
+    assert before[0] == 10_000
+
+    with application.writing():
+        said = run("delete_rows", "ledger_outbox", "--where", PLANTED, "--dump", dump, *DONE)
+
+    left = content(PLANTED)[0]
+    assert 0 < left <= application.wrote  # what came after the plan was made
+    assert f"Deleted: {10_000 + application.wrote - left} rows, kept in {dump}." in said
+    assert content("lane LIKE 'lane-%77'")[0] == 0
+    assert content(f"NOT ({PLANTED})") == others
+    assert application.longest_s < LONGEST_WAIT_S
+
+    run("restore_rows", dump, *DONE)
+
+    assert content("lane LIKE 'lane-%77'") == before
+    assert content("lane LIKE 'meanwhile-%'")[0] == application.wrote
 
 
 def test_the_plan_is_shown_and_a_dry_run_deletes_nothing(tmp_path: Path) -> None:
