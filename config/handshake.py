@@ -76,14 +76,30 @@ class Door(asyncio.Protocol):
 class HttpOrSocket(PatientHttp):
     """HTTP, which may still become a socket: a proxy may use a connection again, or send a head in pieces."""
 
+    _is_at_the_door = False  # a handshake that waits for the answer before it
+
     def _should_upgrade_to_ws(self) -> bool:
         return True
 
     def handle_websocket_upgrade(self) -> None:
+        if self.cycle is None or self.cycle.response_complete:
+            self._take_or_refuse()
+        else:
+            # A proxy has had all of the answer before, and uses the connection again, while here it still ends.
+            self._is_at_the_door = True
+            self.flow.pause_reading()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._is_at_the_door and not self.transport.is_closing():
+            if self.cycle.response_complete:
+                self._unset_keepalive_if_required()
+                self._take_or_refuse()
+            else:
+                self.flow.pause_reading()  # more requests were sent before the handshake
+
+    def _take_or_refuse(self) -> None:
         headers = dict(self.scope["headers"])
-        if self.cycle is not None and not self.cycle.response_complete:
-            self.hang_up()
-            return
         chat = taken_by(self.scope["method"].encode(), self.url.partition(b"?")[0], headers)
         if isinstance(chat, Refusal):
             self.refuse(chat.status, chat.why, retry_after_s=chat.retry_after_s)

@@ -1,6 +1,7 @@
 """What is refused before a thread is spent on it, and what is given up because it takes too long."""
 
 import asyncio
+import re
 import socket
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
@@ -99,11 +100,21 @@ def test_a_handshake_is_looked_at(
         assert raw.recv(100).startswith(b"HTTP/1.1 %d " % status)
 
 
-def test_an_upgrade_that_does_not_wait_for_an_answer_gets_none(served: Served, address: tuple[str, int]):
+@pytest.mark.parametrize("requests_before", [1, 3])
+@pytest.mark.parametrize(("origin", "status"), [(None, 101), ("https://evil.example", 403)])
+def test_a_handshake_waits_for_the_answers_before_it(
+    served: Served, address: tuple[str, int], requests_before: int, origin: str | None, status: int
+):
+    """So does a proxy that has read an answer to its last byte, and asks again a moment before we have ended it."""
+    asked = b"GET /healthz/ready HTTP/1.1\r\n" + HEAD + b"\r\n"
     with socket.create_connection(address, timeout=20) as raw:
-        raw.sendall(b"GET /healthz/ready HTTP/1.1\r\n" + HEAD + b"\r\n" + upgrade("/ws/v1/", host="127.0.0.1"))
+        raw.sendall(asked * requests_before + upgrade("/ws/v1/", host="127.0.0.1", origin=origin))
 
-        assert b" 101 " not in everything(raw)
+        heard = b""
+        while b"HTTP/1.1 %d " % status not in heard and (more := raw.recv(65_536)):
+            heard += more
+
+    assert re.findall(rb"HTTP/1.1 (\d+) ", heard) == [b"200"] * requests_before + [b"%d" % status]
     assert "ERROR" not in served.application.log.read_text()
 
 
