@@ -19,11 +19,11 @@ from dev import messages
 from dev.stack.mariadb import MariaDB
 from dev.stack.mongod import Mongod
 from dev.stack.process import Server, StackError
-from dev.stack.redis import RedisServer, installed_binary
+from dev.stack.redis import DATABASES, RedisServer, installed_binary
 from dev.stack.served import Served
 
 RUNS_NO_TEST = ("collectonly", "help", "version", "showfixtures", "show_fixtures_per_test", "markers")
-APPLICATIONS_AT_ONCE = 15  # one of Redis' 16 databases each; the session's own tests have the first
+APPLICATIONS_AT_ONCE = DATABASES - 1  # one of Redis' databases each; the session's own tests have the first
 
 
 class Stack:

