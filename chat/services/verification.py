@@ -15,13 +15,13 @@ from django.utils import timezone
 
 from chat.message_log import queries, read
 from chat.message_log.entry import Entry, from_document
-from chat.message_log.verify import Finding, LogCheck, Rule
+from chat.message_log.purge import PURGED_AT
+from chat.message_log.verify import FINDINGS_OF_A_ROOM, Finding, LogCheck, Rule
 from chat.models import Room
 from chat.services.rooms import END_LOG, lane_of
 from core.ledger import outbox
 
 ROOMS_AT_ONCE = 200
-FINDINGS_OF_A_ROOM = 10  # one hole may spoil everything behind it
 MEMBERS = 2
 
 
@@ -97,6 +97,7 @@ def _verify_batch(ids: Sequence[int], rooms: Sequence[Room], wanted: dict[str, A
 
 def _check_log(check: LogCheck, documents: Iterable[dict[str, Any]], found: Verified) -> None:
     findings: list[Finding] = []
+    purged = False
     for document in documents:
         found.entries += 1
         entry = _readable(document)
@@ -104,8 +105,9 @@ def _check_log(check: LogCheck, documents: Iterable[dict[str, Any]], found: Veri
             findings.append(Finding(check.room, None, Rule.READABLE, "an entry has not the fields of one"))
         else:
             findings += check.take(entry)
+            purged |= entry.is_closed and PURGED_AT in document
         del findings[FINDINGS_OF_A_ROOM:]
-    found.findings += findings
+    found.findings += (findings + check.missing(purged=purged))[:FINDINGS_OF_A_ROOM]
 
 
 def _readable(document: dict[str, Any]) -> Entry | None:

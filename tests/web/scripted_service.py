@@ -110,6 +110,7 @@ class ScriptedService:
         self.opens_at = datetime.now(UTC) - timedelta(hours=1)
         self.closes_at = self.opens_at + timedelta(hours=22)
         self.closed: protocol.RoomClosed | None = None
+        self.purged = False  # retention left nothing but the end
         self.my_read_seq = self.partner_read_seq = 0
         self.online = True
         self.last_seen: datetime | None = None
@@ -119,6 +120,7 @@ class ScriptedService:
         self.turned_away_with: tuple[int, str] | None = None
         self.rest: dict[str, Problem] = {}
         self.asked: list[tuple[str, Any]] = []  # ("POST /reports", body) of everything that came with one
+        self.pages_asked = 0
         self.history_waits = asyncio.Event()
         self.history_waits.set()
 
@@ -214,7 +216,8 @@ class ScriptedService:
 
     async def _replay(self, socket: Socket, after: int) -> None:
         for entry in self.log[after:]:
-            await socket.say(entry)
+            if not self.purged or entry is self.closed:
+                await socket.say(entry)
 
     async def _take(self, socket: Socket, frame: protocol.MessageSend) -> None:
         if self.fates:
@@ -280,10 +283,12 @@ class ScriptedService:
             case "GET", "/rooms/7":
                 return self._room()
             case "GET", "/rooms/7/messages":
+                self.pages_asked += 1
                 await self.history_waits.wait()
                 before, limit = int(query["before"][0]), int(query["limit"][0])
                 page = self._history()[max(0, before - 1 - limit) : before - 1]
-                return {"results": page[::-1], "next": None}
+                kept = [each for each in page if not self.purged or each["kind"] == CLOSED]
+                return {"results": kept[::-1], "next": None}
             case "POST", "/reports":
                 if self.asked[-1][1]["close_room"]:
                     await self.close_room("left", by=self.member)

@@ -219,6 +219,19 @@ async def test_a_withheld_message_is_asked_for_before_the_next_is_shown(
     assert [frame.after for frame in service.received(Sync)] == [1]
 
 
+async def test_a_hole_that_retention_made_is_passed_over(room: RoomPage, service: ScriptedService) -> None:
+    await room.open()
+    await service.partner_says("하나")
+    await room.shows("하나")
+    service.said("둘", "셋")
+    service.purged = True
+
+    await service.close_room("time")
+
+    await expect(room.log).to_contain_text("에 방이 닫혔어요.")
+    assert [frame.after for frame in service.received(Sync)] == [1]
+
+
 async def test_a_message_is_sent_again_when_no_ack_comes(room: RoomPage, service: ScriptedService, page: Page) -> None:
     await page.clock.install()
     await room.open()

@@ -219,6 +219,22 @@ async def test_a_closed_room_is_read_only_after_a_reload(room: RoomPage, service
     await expect(room.page.locator(".composer")).to_have_count(0)
 
 
+async def test_what_is_kept_no_more_is_not_asked_for_again(room: RoomPage, service: ScriptedService) -> None:
+    service.said(*(f"말 {n}." for n in range(120)))
+    await service.close_room("time")
+    service.purged = True
+    await room.open()
+    await expect(room.log).to_contain_text("에 방이 닫혔어요.")
+    asked = service.pages_asked
+    assert asked >= 1
+
+    await room.log.evaluate("log => { log.dispatchEvent(new Event('scroll')); }")
+    await expect(room.older).to_have_count(0)
+
+    assert service.pages_asked == asked
+    assert await room.bubbles.count() == 0
+
+
 async def test_who_left_is_remembered_after_a_reload(room: RoomPage, service: ScriptedService) -> None:
     await room.open()
     await service.close_room("left", by=PARTNER)

@@ -34,6 +34,7 @@ export class Room {
   #syncTimer;
   #outgoing;
   #loadingOlder = null;
+  #beginsHere = false;      // what was said before is not kept any more
   #typingSentAt = 0;
   #typingTimer;
 
@@ -60,7 +61,7 @@ export class Room {
   }
 
   get hasOlder() {
-    return this.firstSeq !== null && this.firstSeq > 1;
+    return this.firstSeq !== null && this.firstSeq > 1 && !this.#beginsHere;
   }
 
   // ── what a member does ──
@@ -119,6 +120,7 @@ export class Room {
     for (const entry of entries) if (entry.mine) this.#outgoing.shown(entry.clientId);
     this.#stored = [...entries, ...this.#stored];
     this.firstSeq = entries[0]?.seq ?? this.firstSeq;
+    this.#beginsHere = entries.length < PAGE;
     this.#changed();
   }
 
@@ -189,6 +191,8 @@ export class Room {
     this.closedReason = reason;
     this.closedBy = by;
     this.#close();
+    // Told again, in answer to our sync, and nothing came between: what was said there is not kept any more.
+    if (this.#held.has(seq)) this.lastSeq = seq - 1;
     this.#accept({ seq, kind: "closed", sender: by, by, reason, mine: false, sentAt: null, state: MESSAGE.STORED });
     this.#changed();
   }

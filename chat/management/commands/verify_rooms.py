@@ -10,12 +10,11 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error as DatabaseError
 from pymongo.errors import PyMongoError
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from chat.message_log.verify import Finding
 from chat.services import verification
 from chat.services.verification import Selection, Verified
+from core.ledger import progress
 
 FINDINGS_KEPT = 1000  # for --json; the number told is that of all
 COULD_NOT_LOOK = 2
@@ -61,13 +60,9 @@ class Command(BaseCommand):
             raise CommandError("Not every room is as it should be.")
 
     def _watched(self, selection: Selection, *, silent: bool) -> Iterator[Verified]:
-        """With a bar on a terminal, which stays out of what is printed."""
-        console = Console(stderr=True)
-        columns = (TextColumn("rooms"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=console, disable=silent or not console.is_terminal, transient=True) as progress:
-            task = progress.add_task("rooms", total=verification.count(selection))
+        with progress.shown("rooms", verification.count(selection), silent=silent) as advance:
             for batch in verification.verify(selection):
-                progress.advance(task, batch.rooms)
+                advance(batch.rooms)
                 yield batch
 
 

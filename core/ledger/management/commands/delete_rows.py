@@ -5,14 +5,12 @@ from typing import Any
 
 from django.core.management.base import CommandError
 from django.db import DatabaseError, IntegrityError
-from rich.console import Console
-from rich.progress import Progress
 
-from core.ledger import audit, rows
+from core.ledger import audit, progress, rows
+from core.ledger.interruption import INTERRUPTED
 from core.ledger.terminal import StaffCommand
 
 BATCH = 500
-INTERRUPTED = 130
 
 
 class Command(StaffCommand):
@@ -49,16 +47,14 @@ class Command(StaffCommand):
             return "Nothing matches."
         deleted = 0
         told = "deleted"
-        console = Console(stderr=True)
         try:
             with (
                 open(options["dump"], "x", encoding="utf-8", opener=_for_my_eyes) as dump,
-                Progress(console=console, disable=not console.is_terminal, transient=True) as progress,
+                progress.shown("rows", self.made.rows) as advance,
             ):
-                task = progress.add_task("rows", total=self.made.rows)
                 for number in rows.delete(self.made, dump, batch=options["batch"]):
                     deleted += number
-                    progress.advance(task, number)
+                    advance(number)
         except KeyboardInterrupt:
             told = "interrupted"
             raise CommandError(

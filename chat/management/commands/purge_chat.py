@@ -1,0 +1,83 @@
+from argparse import ArgumentParser, ArgumentTypeError
+from datetime import timedelta
+from typing import Any
+
+from django.core.management.base import CommandError
+from django.db import Error as DatabaseError
+from django.utils import timezone
+from pymongo.errors import PyMongoError
+
+from chat.services import retention
+from core.http.times import iso
+from core.ledger import audit, interruption, progress
+from core.ledger.terminal import StaffCommand
+
+DAYS_MAX = 36_500
+
+
+class Command(StaffCommand):
+    help = (
+        "Deletes what was said in rooms that closed longer ago than some days, room by room while the service runs. "
+        "Rooms, read positions and the evidence of reports stay. Interrupted, it finishes a batch and may be run again."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--older-than", type=a_number_of_days, required=True, metavar="DAYS", help="days since they closed"
+        )
+        super().add_arguments(parser)
+
+    def plan(self, options: dict[str, Any]) -> list[str]:
+        self.closed_before = timezone.now() - timedelta(days=options["older_than"])
+        try:
+            self.made = retention.plan(self.closed_before)
+        except (PyMongoError, DatabaseError) as error:
+            raise CommandError(f"A database does not answer ({type(error).__name__}).") from error
+        lines = [
+            f"Rooms that closed before {iso(self.closed_before)} with anything said in them: {self.made.rooms}. "
+            f"Messages: {self.made.messages}."
+        ]
+        if self.made.waiting:
+            lines.append(f"Left for later, because the end of their log is still owed: {self.made.waiting}.")
+        return lines
+
+    def carry_out(self, options: dict[str, Any]) -> str:
+        rooms = messages = 0
+        told = "purged"
+        try:
+            with (
+                interruption.awaited() as interrupted,
+                progress.shown("messages", self.made.messages) as advance,
+            ):
+                for batch in retention.purge(self.closed_before):
+                    rooms += batch.is_last
+                    messages += batch.messages
+                    advance(batch.messages)
+                    if interrupted.came:
+                        told = "interrupted"
+                        break
+        except (PyMongoError, DatabaseError) as error:
+            told = "failed"
+            raise CommandError(
+                f"It stopped after {messages} messages ({type(error).__name__}). Run it again for the rest."
+            ) from error
+        finally:
+            self._write_down(options, rooms, messages, told)
+        if told == "interrupted":
+            raise CommandError(
+                f"Interrupted after {messages} messages of {rooms} whole rooms. Run it again for the rest.",
+                returncode=interruption.INTERRUPTED,
+            )
+        return f"Deleted: {messages} messages of {rooms} rooms."
+
+    def _write_down(self, options: dict[str, Any], rooms: int, messages: int, told: str) -> None:
+        details = {"closed_before": iso(self.closed_before), "rooms": rooms, "messages": messages, "outcome": told}
+        subject = f"rooms older than {options['older_than']} days"
+        audit.record(options["by"], "purge_chat", subject=subject, reason=options["reason"], details=details)
+
+
+def a_number_of_days(text: str) -> int:
+    """A day at least: the round that closed a room has looked by then who said nothing in it."""
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= DAYS_MAX:
+        raise ArgumentTypeError(f"{text!r} is no number of days from 1 to {DAYS_MAX}")
+    return int(text)
