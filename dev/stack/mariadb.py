@@ -42,6 +42,7 @@ class MariaDB(Server):
             program("mariadbd"),
             "--no-defaults",
             f"--datadir={self.directory}",
+            self._tmpdir(),
             f"--port={self.port}",
             "--bind-address=127.0.0.1",
             "--socket=mariadbd.sock",  # relative to the data: an absolute path may be too long for a socket
@@ -71,6 +72,7 @@ class MariaDB(Server):
             program("mariadb-install-db"),
             "--no-defaults",
             f"--datadir={self.directory}",
+            self._tmpdir(),
             *running_as_root(),
             "--auth-root-authentication-method=normal",
             "--skip-test-db",
@@ -81,6 +83,12 @@ class MariaDB(Server):
             done = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, timeout=INSTALL_SECONDS, check=False)
         if done.returncode:
             raise self.failure(f"could not make its system tables (exit code {done.returncode})")
+
+    def _tmpdir(self) -> str:
+        """One of its own: a MariaDB that starts deletes every temporary table it finds, also a neighbour's in use."""
+        directory = self.directory.with_name(f"{self.directory.name}-tmp")
+        directory.mkdir(parents=True, exist_ok=True)
+        return f"--tmpdir={directory}"
 
     def check(self) -> None:
         self._connect().close()
