@@ -59,6 +59,8 @@ def unpack(root: Path) -> None:
         Path(f"{kept}.{os.getpid()}").rename(kept)
     else:
         call([*needs_root(), "tar", "-xpf", str(kept), "-C", str(root)], timeout=300)
+    # pytest's directories are for their owner alone; behind such a `/` sshd finds nobody's authorized_keys.
+    call([*needs_root(), "chmod", "755", str(root)])
 
 
 def cached() -> Path:
@@ -209,9 +211,14 @@ class Machine:
             lambda: self.succeeds("fail2ban-client status sshd && fail2ban-client status damso-sign-in"), "Fail2ban"
         )
 
-    def stop_fail2ban(self) -> None:
+    @contextmanager
+    def without_fail2ban(self) -> Iterator[None]:
         self.run("fail2ban-client stop")
         eventually(lambda: not self.succeeds("pgrep -f fail2ban-server"), "the end of Fail2ban")
+        try:
+            yield
+        finally:
+            self.start_fail2ban()
 
     def power_off(self) -> None:
         if self._namespaces:
