@@ -14,6 +14,7 @@ from dev.stack.process import CLONE
 from tests.deploy.front import FromHere
 
 HOST = "damso.test"
+SHOWN_LINES, SHOWN_WIDTH = 60, 500
 
 
 class Engine:
@@ -24,8 +25,19 @@ class Engine:
         }
 
     def docker(self, *arguments: str, given: str = "") -> str:
-        """What `docker` printed, `given` this to read. Raises CalledProcessError, with what it said, when it fails."""
-        done = subprocess.run(
+        """What `docker` printed, `given` this to read. Raises AssertionError, with what it said, when it fails."""
+        done = self._run(*arguments, given=given)
+        if done.returncode:
+            raise AssertionError(f"docker {' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}")
+        return done.stdout.strip()
+
+    def last_lines_of(self, container: str) -> str:
+        """Whichever way they went out."""
+        done = self._run("logs", "--timestamps", "--tail", str(SHOWN_LINES), container)
+        return last_lines("\n".join(sorted((done.stdout + done.stderr).splitlines())))
+
+    def _run(self, *arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
             ["docker", *arguments],
             input=given,
             env={**os.environ, **self.environ},
@@ -34,9 +46,6 @@ class Engine:
             timeout=600,
             check=False,
         )
-        if done.returncode:
-            raise AssertionError(f"docker {' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}")
-        return done.stdout.strip()
 
     def inspect(self, name: str) -> Any:
         return json.loads(self.docker("inspect", name))[0]
@@ -118,3 +127,14 @@ class Box:
         lines = [f"FROM damso:{self.tag()}", f"ENV RELEASE={tag}", *([f"CMD {command}"] if command else [])]
         self.engine.docker("build", "-q", "-t", f"damso:{tag}", "-", given="\n".join(lines))
         return tag
+
+    def last_words(self) -> list[tuple[str, str]]:
+        """Of nginx and of each container, for whoever looks for the cause of a failure."""
+        error_log = self.home / "log/nginx/error.log"
+        words = [("nginx's error.log", last_lines(error_log.read_text() if error_log.exists() else ""))]
+        names = self.engine.docker("ps", "-a", "--format", "{{.Names}}").split()
+        return words + [(f"{name}'s log", self.engine.last_lines_of(name)) for name in names]
+
+
+def last_lines(text: str) -> str:
+    return "\n".join(line[:SHOWN_WIDTH] for line in text.splitlines()[-SHOWN_LINES:])

@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -49,6 +49,16 @@ def box(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bo
         assert engine.docker("ps", "-aq", "--filter", "label=com.docker.compose.project=damso") == ""
         assert not box.home.exists()
         shutil.rmtree(box.directory, ignore_errors=True)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Shows, for a failed test, what nginx and the containers last said."""
+    report = yield
+    box = getattr(item, "funcargs", {}).get("box")
+    if report.failed and box is not None:
+        report.sections += box.last_words()
+    return report
 
 
 @pytest.fixture(scope="session", autouse=True)
