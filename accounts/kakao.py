@@ -121,6 +121,11 @@ def unlink(kakao_id: int) -> None:
     )
 
 
+def reach() -> None:
+    """Asks for Kakao's public keys and keeps nothing. Raises KakaoAway, KakaoRefuses."""
+    _ask("GET", _keys_url(), fault="error_code")
+
+
 def is_kakao(authorization: str) -> bool:
     """Whether a notice comes from Kakao, which shows our own admin key. In constant time."""
     return hmac.compare_digest(authorization.encode(), f"KakaoAK {settings.KAKAO_ADMIN_KEY}".encode())
@@ -149,7 +154,7 @@ class SigningKeys:
 
     @staticmethod
     def _fetched() -> dict[str, jwt.PyJWK]:
-        answer = _ask("GET", f"{settings.KAKAO_AUTH_URL}/.well-known/jwks.json", fault="error_code")
+        answer = _ask("GET", _keys_url(), fault="error_code")
         try:
             return {key["kid"]: jwt.PyJWK(key, algorithm="RS256") for key in answer["keys"]}
         except (KeyError, TypeError, jwt.PyJWTError) as error:
@@ -157,6 +162,10 @@ class SigningKeys:
 
 
 keys = SigningKeys()
+
+
+def _keys_url() -> str:
+    return f"{settings.KAKAO_AUTH_URL}/.well-known/jwks.json"
 
 
 def _ask(method: str, url: str, *, fault: str, accepted: frozenset[Any] | set[Any] = frozenset(), **how: Any) -> Any:

@@ -20,6 +20,7 @@ import accounts.selectors
 import accounts.services.standing
 import chat.selectors
 import chat.services.rooms
+from core.http.times import iso
 from core.ledger import outbox
 from core.telemetry import metrics
 from mainpage import bulletin
@@ -74,6 +75,12 @@ def late_by_s(at: datetime) -> float:
         if transition.old == round_.state
     )
     return max(((at - moment).total_seconds() for moment in due if moment <= at), default=0.0)
+
+
+def last_step() -> str:
+    """The step that was taken last, for an operator's eyes. One query."""
+    step = RoundStep.objects.select_related("round").order_by("-at", "-id").first()
+    return f"{step.round.date} {step.state} at {iso(step.at)}" if step else "no round yet"
 
 
 def _advance(at: datetime) -> list[Step]:

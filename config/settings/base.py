@@ -1,6 +1,7 @@
 """Settings that hold everywhere. What differs is in local.py (a laptop), test.py and server.py (dev and prod)."""
 
 import os
+import sys
 from datetime import time, timedelta
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ DATABASES = stores.databases(_values["DATABASE_URL"], _values["DATABASE_CA"])
 CACHES = stores.caches(REDIS_URL, REDIS_PREFIX)
 CHANNEL_LAYERS = stores.channel_layers(_values["CHANNEL_LAYER"], REDIS_URL, REDIS_PREFIX)
 LOGGING = stores.logging(_values["LOG_FORMAT"], _values["LOG_LEVEL"])
-ELASTIC_APM = telemetry.elastic_apm(_values)
+ELASTIC_APM = telemetry.elastic_apm(_values, is_one_command=telemetry.is_one_command(sys.argv))
 APM_FRAME_SAMPLE_RATE: float = _values["APM_FRAME_SAMPLE_RATE"] if ELASTIC_APM["ENABLED"] else 0.0
 CORS_ALLOWED_ORIGINS = ALLOWED_ORIGINS
 WHITENOISE_ROOT = BASE_DIR / "web" if _values["WEB_CLIENT"] else None

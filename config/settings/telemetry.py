@@ -1,5 +1,7 @@
 """ELASTIC_APM, for the agent's Django app: what it may collect, and where it sends it."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 PROCESSORS = [
@@ -13,10 +15,15 @@ PROCESSORS = [
 ]
 
 
-def elastic_apm(values: dict[str, Any]) -> dict[str, Any]:
+def is_one_command(argv: Sequence[str]) -> bool:
+    """Has nothing to trace, and must not wait at its end for an APM Server that is away, nor print that it is."""
+    return Path(argv[0]).name == "manage.py" and list(argv[1:2]) != ["run_scheduler"]
+
+
+def elastic_apm(values: dict[str, Any], *, is_one_command: bool) -> dict[str, Any]:
     """Without a server the agent is off. Traces begin with us: a stranger's header must not raise the sampling."""
     return {
-        "ENABLED": bool(values["APM_SERVER_URL"]),
+        "ENABLED": bool(values["APM_SERVER_URL"]) and not is_one_command,
         "SERVER_URL": values["APM_SERVER_URL"] or None,
         "SECRET_TOKEN": values["APM_SECRET_TOKEN"] or None,
         "SERVICE_NAME": "damso",

@@ -12,6 +12,8 @@ from contextvars import Context
 from typing import Any
 
 import elasticapm
+import requests
+from django.conf import settings
 from elasticapm.conf.constants import ERROR, SPAN, TRANSACTION
 from elasticapm.processors import for_events
 from elasticapm.traces import Transaction, execution_context
@@ -77,6 +79,15 @@ def _end(client: elasticapm.Client, transaction: Transaction, name: str, result:
     """In a context of its own, whose current transaction may be replaced."""
     execution_context.set_transaction(transaction)
     client.end_transaction(name, result)
+
+
+def reach_server(*, within_s: float) -> bool:
+    """False: none is configured. Raises requests.RequestException when it does not answer, or does not want us."""
+    url, token = settings.ELASTIC_APM["SERVER_URL"], settings.ELASTIC_APM["SECRET_TOKEN"]
+    if url:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        requests.get(url, headers=headers, timeout=within_s).raise_for_status()
+    return bool(url)
 
 
 def close() -> None:

@@ -1,0 +1,156 @@
+"""Everything the service stands on, asked at once, for `manage.py check_stack`.
+
+What a store is asked is what /healthz/ready asks (config/health.py). Each question has a thread of its own and none is
+waited for longer than the bound: one that hangs is told as such, and the others are told too.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import IntEnum
+
+from django.db import connections
+
+from accounts import kakao
+from chat import readiness
+from config import health
+from core.ledger import outbox
+from core.telemetry import apm, board
+from mainpage import rounds
+
+APM_WITHIN_S = 10.0
+LATE_S = 60.0  # as the alerts: what is owed, or a step of a round, for longer than that
+
+
+class State(IntEnum):
+    """By its gravity; the gravest is the command's exit code."""
+
+    OK = 0
+    DEGRADED = 1  # the service goes on, with less
+    DOWN = 2  # members can't be served
+
+
+@dataclass(frozen=True)
+class Finding:
+    name: str
+    state: State
+    took_ms: float
+    said: str
+
+
+@dataclass(frozen=True)
+class Probe:
+    """`ask` returns what to tell an operator. When it raises, `without` says how the service is without this."""
+
+    name: str
+    without: State
+    ask: Callable[[], str]
+
+
+class NotAsItShould(Exception):
+    """It answers, but not well; the message says how."""
+
+
+def look(*, within_s: float) -> list[Finding]:
+    """Every probe's finding, in order; returns within `within_s` and a moment."""
+    asked = [_Asked(probe) for probe in PROBES]
+    deadline = time.monotonic() + within_s
+    return [each.finding(deadline, within_s) for each in asked]
+
+
+class _Asked:
+    """A question under way. Its thread does not keep the process alive: a driver may wait far longer than we do."""
+
+    def __init__(self, probe: Probe) -> None:
+        self._probe = probe
+        self._found: Finding | None = None
+        self._thread = threading.Thread(target=self._ask, name=f"probe {probe.name}", daemon=True)
+        self._thread.start()
+
+    def finding(self, deadline: float, within_s: float) -> Finding:
+        self._thread.join(max(0.0, deadline - time.monotonic()))
+        silent = Finding(self._probe.name, self._probe.without, within_s * 1000, f"no answer within {within_s:g} s")
+        return self._found or silent
+
+    def _ask(self) -> None:
+        began, state = time.perf_counter(), State.OK
+        try:
+            said = self._probe.ask()
+        except NotAsItShould as error:
+            state, said = self._probe.without, str(error)
+        except Exception as error:  # whatever a driver raises: it is not as it should be, and the operator reads why
+            state, said = self._probe.without, f"no answer ({type(error).__name__})"
+        finally:
+            connections.close_all()
+        self._found = Finding(self._probe.name, state, (time.perf_counter() - began) * 1000, said)
+
+
+def _as_ready_asks(name: str, complaint: str) -> Callable[[], str]:
+    def ask() -> str:
+        if not health.CHECKS[name]():
+            raise NotAsItShould(complaint)
+        return ""
+
+    return ask
+
+
+def _majority() -> str:
+    readiness.store_by_majority()
+    return "a majority has everything on disk"
+
+
+def _replica_set() -> str:
+    members, serving = readiness.replica_set()
+    said = f"{serving} of {members} members serve"
+    if serving < members:
+        raise NotAsItShould(said)
+    return said
+
+
+def _processes() -> str:
+    roles = [posting.role for posting in board.read()]
+    said = f"web: {roles.count('web')}, scheduler: {roles.count('scheduler')}"
+    if not {"web", "scheduler"} <= set(roles):
+        raise NotAsItShould(said)
+    return said
+
+
+def _outbox() -> str:
+    backlog = outbox.backlog(datetime.now(UTC))
+    said = f"owed: {backlog.rows}, the oldest for {backlog.oldest_s:.0f} s, failed before: {backlog.failing}"
+    if backlog.oldest_s > LATE_S:
+        raise NotAsItShould(said)
+    return said
+
+
+def _round() -> str:
+    late_s, said = rounds.late_by_s(datetime.now(UTC)), f"last step: {rounds.last_step()}"
+    if late_s > LATE_S:
+        raise NotAsItShould(f"a step has been due for {late_s:.0f} s; {said}")
+    return said
+
+
+def _kakao() -> str:
+    kakao.reach()
+    return ""
+
+
+def _apm() -> str:
+    return "" if apm.reach_server(within_s=APM_WITHIN_S) else "not configured"
+
+
+PROBES = (
+    Probe("database", State.DOWN, _as_ready_asks("database", "no answer")),
+    Probe("migrations", State.DOWN, _as_ready_asks("migrations", "not all are applied: manage.py migrate")),
+    Probe("mongodb", State.DOWN, _as_ready_asks("mongodb", "no primary answers")),
+    Probe("majority", State.DOWN, _majority),
+    Probe("replica set", State.DEGRADED, _replica_set),
+    Probe("redis", State.DEGRADED, _as_ready_asks("redis", "no answer")),
+    Probe("processes", State.DEGRADED, _processes),
+    Probe("outbox", State.DEGRADED, _outbox),
+    Probe("round", State.DEGRADED, _round),
+    Probe("kakao", State.DEGRADED, _kakao),
+    Probe("apm", State.DEGRADED, _apm),
+)
