@@ -194,6 +194,12 @@ VARIABLES = [
     Variable("APM_SECRET_TOKEN", text, "", "secret token of that APM Server", secret=True),
     Variable("APM_SAMPLE_RATE", rate, "0.1", "share of the REST requests that are traced, 0 to 1"),
     Variable("APM_FRAME_SAMPLE_RATE", rate, "0.01", "share of the socket frames that are traced, 0 to 1"),
+    Variable(
+        "DISK_PATHS",
+        words,
+        "/srv/damso/data,/srv/damso/log,/var/lib/docker,/",
+        "whose disks check_disk and the scheduler look at, by comma; what is not there is left out",
+    ),
     Variable("RELEASE", text, "0.1.0", "version of this build, served at /version"),
     Variable("REVISION", text, "", "commit of this build, served at /version"),
     Variable("COLOUR", name, "", "blue or green: served at /version, names the files in DRAIN_DIR (empty: web)"),

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
+from django.conf import settings
 from django.db import close_old_connections, connections
 from django.utils import timezone
 
 import accounts.services.sessions
 import chat.services.reports
 from core.ledger import outbox
-from core.telemetry import metrics
+from core.telemetry import disks, metrics
 from mainpage import rounds
 
 logger = logging.getLogger(__name__)
@@ -40,6 +41,7 @@ def jobs() -> list[Job]:
         Job("drain the outbox", 1.0, outbox.drain, pause=outbox.WakeUps().wait),
         Job("ask outside services", 1.0, partial(outbox.drain, outside=True), pause=outbox.WakeUps().wait),
         Job("measure", 5.0, lambda: measure(timezone.now())),
+        Job("look at the disks", 30.0, lambda: disks.measure(settings.DISK_PATHS)),
         Job("forget dead sessions", 3600.0, lambda: accounts.services.sessions.forget_dead(timezone.now())),
         Job("forget old evidence", 3600.0, lambda: chat.services.reports.forget_evidence(timezone.now())),
     ]

@@ -41,6 +41,8 @@ OUTBOX_AGE = Gauge("damso_outbox_age_seconds", "Age of the oldest row")
 OUTBOX_FAILING = Gauge("damso_outbox_failing", "Rows that failed at least once")
 ROUND_STEP_SECONDS = Gauge("damso_round_step_seconds", "How long a round's last step of this kind took", ["state"])
 ROUND_LATE = Gauge("damso_round_late_seconds", "How long the step that is due longest has been due")
+DISK_USED = Gauge("damso_disk_used_ratio", "Of a disk the service writes to, what is used, 0 to 1", ["path"])
+DISK_INODES_USED = Gauge("damso_disk_inodes_used_ratio", "The same of its inodes", ["path"])
 
 
 def values() -> dict[str, float]:

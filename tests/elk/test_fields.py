@@ -13,7 +13,7 @@ import pytest
 import requests
 from pytest_django import Settings
 
-from core.telemetry import metrics
+from core.telemetry import disks, metrics
 from dev.stack.process import CLONE
 from dev.standins.apm import intake
 from tests.chat.conftest import make_pairs, url_of
@@ -92,6 +92,7 @@ def test_the_agent_sends_what_is_asked_of_metrics(settings: Settings) -> None:
     metrics.SOCKETS_CLOSED.labels(1000).inc()
     metrics.REQUESTS.labels("2xx").inc()
     metrics.ROUND_STEP_SECONDS.labels("open").set(1)
+    disks.measure(["/"])
     with intake() as server:
         own = {"SERVER_URL": server.url, "METRICS_INTERVAL": "3600s", "ENABLED": True}
         client = elasticapm.Client({**settings.ELASTIC_APM, **own})
