@@ -14,6 +14,7 @@ import pytest
 
 from dev.stack.process import CLONE
 from tests.deploy_docker.box import Box, Engine
+from tests.deploy_docker.traces import traces
 
 HERE = Path(__file__).parent
 
@@ -24,6 +25,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     directory = Path(kept) if kept else tmp_path_factory.mktemp("engine")
     script = str(HERE / "engine")
     environ = {**os.environ, "PYTHON": sys.executable}
+    before = traces(directory)
     try:
         started = subprocess.run(
             [script, "start", str(directory)], env=environ, stdout=subprocess.PIPE, text=True, check=False
@@ -35,6 +37,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
         yield engine
     finally:
         subprocess.run([script, "stop" if kept else "remove", str(directory)], env=environ, check=True)
+        assert traces(directory) == before
 
 
 @pytest.fixture(scope="session")

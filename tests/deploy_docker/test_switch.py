@@ -50,9 +50,9 @@ def pairs(box: Box) -> list[Pair]:
     return [Pair(each["room"], each["members"], each["tokens"]) for each in lines]
 
 
-async def test_nobody_notices_two_switches_and_a_rollback(box: Box) -> None:
+async def test_nobody_notices_three_switches_and_a_rollback(box: Box) -> None:
     first = box.tag()
-    versions = [await asyncio.to_thread(box.tagged_again, tag) for tag in ("second", "third")]
+    versions = [await asyncio.to_thread(box.tagged_again, tag) for tag in ("second", "third", "fourth")]
     front = Front(box.site, f"127.0.0.1:{box.ports['HTTPS_PORT']}", str(box.certificate))
     crowd = Crowd(front, await asyncio.to_thread(pairs, box), LOAD)
     stopped, served = [], []
@@ -73,10 +73,10 @@ async def test_nobody_notices_two_switches_and_a_rollback(box: Box) -> None:
     seen = crowd.tally.described()
     assert seen["faults"] == {}, seen
     assert seen["counts"]["delivered"] == seen["counts"]["sent"]
-    assert seen["counts"]["told"] == 3 * 2 * PAIRS
-    assert served == ["second", "third", "second"]
+    assert seen["counts"]["told"] == 4 * 2 * PAIRS
+    assert served == ["second", "third", "fourth", "third"]
     assert first != "second"
-    assert [(state["Status"], state["ExitCode"], state["OOMKilled"]) for state in stopped] == [("exited", 0, False)] * 3
+    assert [(state["Status"], state["ExitCode"], state["OOMKilled"]) for state in stopped] == [("exited", 0, False)] * 4
     print(json.dumps(seen))
 
 
