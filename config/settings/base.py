@@ -69,6 +69,7 @@ INSTALLED_APPS = [
     "django_otp",
     "django_otp.plugins.otp_totp",
     "django_otp.plugins.otp_static",
+    "axes",
     "core.ledger",
     "accounts",
     "chat",
@@ -93,6 +94,7 @@ MIDDLEWARE = [
     "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -126,6 +128,22 @@ LOCALE_PATHS = [BASE_DIR / "locale"]
 
 # What an authenticator app shows beside the six figures.
 OTP_TOTP_ISSUER = "Damso"
+
+# --- wrong passwords at the operators' site: so many of one account from one address, then so long a wait
+AXES_FAILURE_LIMIT = 10
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AXES_HANDLER = "config.lockout.Lockout"
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # who goes on guessing does not lengthen an operator's wait
+AXES_USERNAME_CALLABLE = "config.lockout.account"
+AXES_CLIENT_IP_CALLABLE = "core.http.addresses.of"
+AXES_CLIENT_STR_CALLABLE = "config.lockout.for_the_log"
+AXES_LOCKOUT_CALLABLE = "config.lockout.page"
+AXES_VERBOSE = False
+AXES_ENABLE_ADMIN = False
+MIGRATION_MODULES = {"axes": None}  # it counts in Redis: its tables would stay empty
 
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
