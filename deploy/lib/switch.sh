@@ -32,7 +32,7 @@ choose() { # TAG
 }
 
 bring_up() {
-  if migrate && step "start $TO with $TAG" start_colour "$TO" "$TAG" && step "warm $TO" warm "$TO" && begin_gate; then
+  if migrate && step "start $TO with $TAG" start_colour "$TO" "$TAG" && step "warm $TO" warm "$TO" && begin_gate && before_switch; then
     return
   fi
   complain "nothing was switched: $FROM serves as before"
@@ -50,6 +50,15 @@ begin_gate() {
     return
   fi
   step "let synthetic pairs chat, and measure" gate_begin "$TAG"
+}
+
+# BEFORE_SWITCH, a command: what must be done between the proof that the new colour runs and the switch (move-database).
+before_switch() {
+  [ -z "${BEFORE_SWITCH:-}" ] || step "do what was asked for before the switch" run_before_switch
+}
+
+run_before_switch() {
+  $BEFORE_SWITCH 9>&-
 }
 
 switch() {
