@@ -2,11 +2,8 @@
 
 import asyncio
 import json
-import os
 import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from io import StringIO
 from typing import Any
@@ -14,7 +11,6 @@ from typing import Any
 import pytest
 import requests
 from django.core.management import CommandError, call_command
-from django.db import connection
 from django.utils import timezone
 
 from chat import selectors
@@ -26,9 +22,9 @@ from chat.services.rooms import close_room, end_log, open_room
 from core.ledger.ids import random_id
 from core.ledger.models import AuditEntry, Outbox
 from dev.stack.mariadb import MariaDB
-from dev.stack.process import CLONE
 from dev.stack.served import Served
 from tests.chat.conftest import Call, Pair
+from tests.commands import started
 from tests.waiting import wait_until
 
 A, B = 11, 22
@@ -81,25 +77,6 @@ def written_down() -> list[tuple[str, int, int]]:
     """What the audit log has of purges: outcome, rooms, messages."""
     found = AuditEntry.objects.filter(action="purge_chat", actor="mina", reason="retention").order_by("id")
     return [(each["outcome"], each["rooms"], each["messages"]) for each in found.values_list("details", flat=True)]
-
-
-@pytest.fixture
-def started(mariadb: MariaDB) -> Iterator[Callable[[], subprocess.Popen[str]]]:
-    """`started()`: the command as a process of its own, on this test's data."""
-    running: list[subprocess.Popen[str]] = []
-    environ = {**os.environ, "DATABASE_URL": mariadb.url_of(connection.settings_dict["NAME"])}
-    environ["DJANGO_SETTINGS_MODULE"] = "config.settings.test"
-
-    def start() -> subprocess.Popen[str]:
-        command = [sys.executable, "manage.py", "purge_chat", *OLDER, *DONE]
-        pipe = subprocess.PIPE
-        running.append(subprocess.Popen(command, cwd=CLONE, env=environ, stdout=pipe, stderr=pipe, text=True))
-        return running[-1]
-
-    yield start
-    for each in running:
-        each.kill()
-        each.communicate()
 
 
 # --- what goes and what stays
@@ -159,13 +136,13 @@ def test_a_hole_that_nobody_purged_is_still_a_finding(log: None) -> None:
 
 
 # --- cut short, twice at once, refused
-def test_a_signal_finishes_the_batch_and_the_next_run_does_the_rest(log: None, started) -> None:
+def test_a_signal_finishes_the_batch_and_the_next_run_does_the_rest(log: None, mariadb: MariaDB) -> None:
     room, number = closed_room(91, messages=40 * retention.BATCH), 40 * retention.BATCH
-    process = started()
-    wait_until(lambda: mongo.messages().count_documents({"room": room}) <= number - retention.BATCH)
 
-    process.send_signal(signal.SIGTERM)
-    said = process.communicate(timeout=30)[1]
+    with started(mariadb, "purge_chat", *OLDER, *DONE) as process:
+        wait_until(lambda: mongo.messages().count_documents({"room": room}) <= number - retention.BATCH)
+        process.send_signal(signal.SIGTERM)
+        said = process.communicate(timeout=30)[1]
 
     left = len(left_in(room)[0]) - 1
     assert (process.returncode, 0 < left < number, left % retention.BATCH) == (130, True, 0)
@@ -177,10 +154,10 @@ def test_a_signal_finishes_the_batch_and_the_next_run_does_the_rest(log: None, s
     assert written_down() == [("interrupted", 0, number - left), ("purged", 1, left)]
 
 
-def test_twice_at_once_each_message_is_deleted_once(log: None, started) -> None:
+def test_twice_at_once_each_message_is_deleted_once(log: None, mariadb: MariaDB) -> None:
     rooms = [closed_room(91, messages=SOME) for _ in range(6)]
 
-    both = [started(), started()]
+    both = [started(mariadb, "purge_chat", *OLDER, *DONE) for _ in range(2)]
     ended = [process.communicate(timeout=60) for process in both]
 
     assert [process.returncode for process in both] == [0, 0], ended

@@ -1,6 +1,7 @@
 """delete_rows: exactly what matches goes, and all of it comes back."""
 
 import json
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -17,6 +18,9 @@ from django.db.models import Max
 from accounts.models import Member, Session
 from core.ledger import outbox, rows
 from core.ledger.models import AuditEntry, Outbox
+from dev.stack.mariadb import MariaDB
+from tests.commands import started
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -145,6 +149,27 @@ def test_an_interrupted_deletion_is_taken_up_again(tmp_path: Path) -> None:
         run("restore_rows", tmp_path / name, *DONE)
 
     assert content(PLANTED)[0] == 10
+
+
+def test_a_signal_finishes_the_batch_and_another_run_does_the_rest(mariadb: MariaDB, tmp_path: Path) -> None:
+    plant(1000)
+    before, command = content("kind = 'planted'"), ["delete_rows", "ledger_outbox", "--where", "kind = 'planted'"]
+
+    with started(mariadb, *command, "--batch", 2, "--dump", tmp_path / "first", *DONE) as process:
+        wait_until(lambda: Outbox.objects.count() < 990)
+        process.send_signal(signal.SIGTERM)
+        said = process.communicate(timeout=30)[1]
+
+    left = Outbox.objects.count()
+    assert (process.returncode, 0 < left < 1000, left % 2) == (130, True, 0)
+    assert f"Interrupted after {1000 - left} rows, which are in {tmp_path / 'first'}." in said
+    assert AuditEntry.objects.get().details["outcome"] == "interrupted"
+
+    run(*command, "--dump", tmp_path / "second", *DONE)
+    assert Outbox.objects.count() == 0
+    for name in ("first", "second"):
+        run("restore_rows", tmp_path / name, *DONE)
+    assert content("kind = 'planted'") == before
 
 
 def test_restoring_twice_or_after_a_crash_leaves_what_is_there_alone(tmp_path: Path) -> None:

@@ -6,8 +6,7 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.db import DatabaseError, IntegrityError
 
-from core.ledger import audit, progress, rows
-from core.ledger.interruption import INTERRUPTED
+from core.ledger import audit, interruption, progress, rows
 from core.ledger.terminal import StaffCommand
 
 BATCH = 500
@@ -50,17 +49,15 @@ class Command(StaffCommand):
         try:
             with (
                 open(options["dump"], "x", encoding="utf-8", opener=_for_my_eyes) as dump,
+                interruption.awaited() as interrupted,
                 progress.shown("rows", self.made.rows) as advance,
             ):
                 for number in rows.delete(self.made, dump, batch=options["batch"]):
                     deleted += number
                     advance(number)
-        except KeyboardInterrupt:
-            told = "interrupted"
-            raise CommandError(
-                f"Interrupted after {deleted} rows, which are in {options['dump']}. Run it again for the rest.",
-                returncode=INTERRUPTED,
-            ) from None
+                    if interrupted.came:
+                        told = "interrupted"
+                        break
         except IntegrityError as error:
             told = "refused"
             raise CommandError(f"Other rows point at these, delete them first: {error}. Deleted: {deleted}.") from error
@@ -69,6 +66,11 @@ class Command(StaffCommand):
             raise CommandError(f"It stopped after {deleted} rows ({error}). Run it again for the rest.") from error
         finally:
             self._write_down(options, deleted, told)
+        if told == "interrupted":
+            raise CommandError(
+                f"Interrupted after {deleted} rows, which are in {options['dump']}. Run it again for the rest.",
+                returncode=interruption.INTERRUPTED,
+            )
         return f"Deleted: {deleted} rows, kept in {options['dump']}."
 
     def _write_down(self, options: dict[str, Any], deleted: int, told: str) -> None:
