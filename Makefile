@@ -17,7 +17,7 @@ test: ## all tests against real servers; make test ARGS="-k words" chooses
 deploy-test: ## the shipped image and compose file on a Docker Engine of its own; needs root, ten minutes
 	@dev/setup-tests && .venv/bin/python -m pytest tests/deploy_docker $(ARGS)
 
-host-test: ## a fresh Debian made a host, Fail2ban's jails in it, backup and restore; needs root, ten minutes
+host-test: ## a fresh Debian made a host, Fail2ban's jails in it, backup and restore; needs root, five minutes
 	@dev/setup-tests && .venv/bin/python -m pytest tests/host $(ARGS)
 
 check: ## what must pass before a change lands: lint, then test
