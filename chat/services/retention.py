@@ -52,9 +52,9 @@ def purge(closed_before: datetime) -> Iterator[Purged]:
     Safe to run again and twice at once. Raises PyMongoError and django.db.Error.
     """
     for rooms in _pages(closed_before):
-        for room, entries in sorted(log.sizes(log.ended(rooms)).items()):
-            if entries > 1:
-                yield from _purge_room(room)
+        left = [room for room, entries in log.sizes(rooms).items() if entries > 1]
+        for room in sorted(log.ended(left)):
+            yield from _purge_room(room)
 
 
 def _purge_room(room: int) -> Iterator[Purged]:
