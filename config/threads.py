@@ -60,42 +60,12 @@ class Threads:
             return
         self._inside += 1
         try:
-            await self._application(scope, given(body, receive), _ending_with_the_last_byte(send, scope["method"]))
+            await self._application(scope, given(body, receive), send)
         except asyncio.CancelledError:  # the process ends, and this request took longer than that may
             with suppress(RuntimeError):  # its answer had begun
                 await refuse(send, 503, "unavailable", "This server ends now. Try again.", headers=RETRY)
         finally:
             self._inside -= 1
-
-
-def _ending_with_the_last_byte(send: Send, method: str) -> Send:
-    """WSGI says a moment later that nothing more comes. nginx counts bytes and is quicker: a socket's handshake that it
-    sends on the same connection would find an answer under way, and be hung up on."""
-    left: int | None = None  # bytes; None while nobody knows
-
-    async def send_and_end(message: dict[str, Any]) -> None:
-        nonlocal left
-        if left == 0:
-            return  # all was said
-        if message["type"] == "http.response.start":
-            left = _size_of_answer(message, method)
-            await send(message)
-            if left == 0:
-                await send({"type": "http.response.body"})
-            return
-        if left is not None:
-            left -= len(message["body"])
-        await send({**message, "more_body": False} if left == 0 else message)
-
-    return send_and_end
-
-
-def _size_of_answer(start: dict[str, Any], method: str) -> int | None:
-    """In bytes; None where its end is told in another way."""
-    if method == "HEAD" or start["status"] in (204, 304):
-        return 0
-    length = dict(start["headers"]).get(b"content-length")
-    return None if length is None else int(length)
 
 
 async def whole_body(receive: Any) -> bytes | None:

@@ -3,18 +3,15 @@
 import asyncio
 import re
 import socket
-import threading
-from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 import requests
 import uvicorn
 
-from config.handshake import Door
 from config.patience import PatientHttp
-from config.threads import Threads
 from dev.stack.ports import free_port
 from dev.stack.served import Served
 from tests.chat.wire import upgrade
@@ -121,49 +118,6 @@ def test_a_handshake_waits_for_the_answers_before_it(
     assert "ERROR" not in served.application.log.read_text()
 
 
-class Lingering:
-    """A WSGI application that goes on for as long as it may after the last byte of its answer."""
-
-    def __init__(self) -> None:
-        self.may_end = threading.Event()
-
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
-        if environ["PATH_INFO"] == "/empty":
-            start_response("204 No Content", [])
-        else:
-            start_response("200 OK", [("Content-Length", "11")])
-            yield b"hello "
-            yield b"world"
-        self.may_end.wait(20)
-
-
-@pytest.fixture
-async def lingering() -> AsyncIterator[int]:
-    """The port of a server of that application, with our front door."""
-    application = Lingering()
-    threads = Threads(application, 1, queue=1)
-    config = uvicorn.Config(threads, port=free_port(), http=Door, ws="none", lifespan="off", log_config=None)
-    async with serving(config):
-        yield config.port
-        application.may_end.set()
-
-
-@pytest.mark.parametrize(
-    ("asked", "last"), [(b"GET /", b"hello world"), (b"HEAD /", b"\r\n\r\n"), (b"GET /empty", b"\r\n\r\n")]
-)
-async def test_after_the_last_byte_of_an_answer_a_handshake_is_looked_at(lingering: int, asked: bytes, last: bytes):
-    reader, writer = await asyncio.open_connection("127.0.0.1", lingering)
-
-    async with asyncio.timeout(10):
-        writer.write(asked + b" HTTP/1.1\r\n" + HEAD + b"\r\n")
-        await reader.readuntil(last)
-        writer.write(upgrade("/ws/v2/", host="127.0.0.1"))
-        assert (await reader.read()).startswith(b"HTTP/1.1 404 ")
-
-    writer.close()
-    await writer.wait_closed()
-
-
 def test_slow_bodies_keep_no_thread(served: Served, address: tuple[str, int]):
     head = b"POST /api/v1/auth/kakao HTTP/1.1\r\nContent-Length: 100\r\n" + HEAD + b"\r\n{"
     with ExitStack() as slow:
@@ -199,18 +153,12 @@ def large_answer() -> LargeAnswer:
 async def impatient(large_answer: LargeAnswer) -> AsyncIterator[int]:
     """The port of a server that waits a fifth of a second where ours waits for many."""
     config = uvicorn.Config(large_answer, port=free_port(), http=Impatient, ws="none", lifespan="off", log_config=None)
-    async with serving(config):
-        yield config.port
-
-
-@asynccontextmanager
-async def serving(config: uvicorn.Config) -> AsyncIterator[None]:
     server = uvicorn.Server(config)
     sockets = [config.bind_socket()]
-    task = asyncio.create_task(server._serve(sockets))  # `serve` would take the signals of this process
-    yield
+    serving = asyncio.create_task(server._serve(sockets))  # `serve` would take the signals of this process
+    yield config.port
     server.should_exit = True
-    await task
+    await serving
 
 
 @pytest.mark.parametrize(
