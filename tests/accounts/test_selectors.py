@@ -7,7 +7,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from accounts import selectors, tokens
 from accounts.models import Member
-from accounts.selectors import Eligible, Face, Revocation, Standing
+from accounts.selectors import Eligible, Face, Nameplate, Revocation, Standing
 from accounts.services import members, sessions, standing
 from tests.accounts.visitor import Visitor
 
@@ -107,6 +107,34 @@ class TestFaces:
             faces = selectors.faces([somebody.id, 7])
 
         assert faces == {somebody.id: Face(somebody.id, name), 7: Face(7, name)}
+
+
+class TestNameplates:
+    def test_of_several_come_in_one_query(
+        self, somebody: Member, visitor: Visit, django_assert_num_queries: DjangoAssertNumQueries
+    ) -> None:
+        other = visitor()
+        other.sign_in("서리")
+        without_profile = other.id
+
+        with django_assert_num_queries(1):
+            nameplates = selectors.nameplates([somebody.id, without_profile, 7])
+
+        unknown = Nameplate("알 수 없음")
+        assert nameplates == {somebody.id: Nameplate("도토리", "FEMALE"), without_profile: unknown, 7: unknown}
+
+    def test_of_nobody_ask_nothing(self, db: None, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+        with django_assert_num_queries(0):
+            assert selectors.nameplates([]) == {}
+
+    @pytest.mark.parametrize(("language", "name"), [("ko", "알 수 없음"), ("en", "Unknown")])
+    def test_who_has_left_has_none(self, somebody: Member, language: str, name: str) -> None:
+        Member.objects.update(kakao_id=None, withdrawn_at=timezone.now())
+
+        with translation.override(language):
+            nameplates = selectors.nameplates([somebody.id])
+
+        assert nameplates == {somebody.id: Nameplate(name)}
 
 
 def test_standing_tells_where_a_member_is(member: Visitor) -> None:
