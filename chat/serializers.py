@@ -4,14 +4,11 @@ from typing import Any
 
 from django.core.validators import ProhibitNullCharactersValidator, RegexValidator
 from rest_framework import serializers
-from rest_framework.validators import ProhibitSurrogateCharactersValidator
 
 from accounts.catalogue import REPORT_REASONS
 from chat.protocol import CLIENT_ID
 from chat.services.reports import MAX_DETAIL, MAX_SEQS
 from core.http.times import Moment
-
-DRF_PROHIBITS = (ProhibitNullCharactersValidator, ProhibitSurrogateCharactersValidator)
 
 
 class PartnerSerializer(serializers.Serializer):
@@ -62,11 +59,11 @@ class MessagesSerializer(serializers.Serializer):
 
 
 class ExactText(serializers.CharField):
-    """Text as the socket takes it: no number made into text, nothing trimmed; what may be in it `check_text` says."""
+    """Text as the socket takes it: no number made into text, nothing trimmed, zeros allowed, no half surrogate pair."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(trim_whitespace=False, **kwargs)
-        self.validators = [each for each in self.validators if not isinstance(each, DRF_PROHIBITS)]
+        self.validators = [each for each in self.validators if not isinstance(each, ProhibitNullCharactersValidator)]
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):

@@ -6,7 +6,7 @@ read from the log. What comes early is held until the gap before it is filled; r
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Iterable
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -79,7 +79,7 @@ class Hub:
     # --- sockets come and go
     def enter(self, subscription: Subscription) -> None:
         room = subscription.room
-        room.subscriptions.append(subscription)
+        room.subscriptions += (subscription,)
         if not room.subscribed:
             room.subscribed = True
             self._joining[room.id] = True
@@ -88,8 +88,7 @@ class Hub:
     def leave(self, subscription: Subscription) -> None:
         subscription.end()
         room = subscription.room
-        if subscription in room.subscriptions:
-            room.subscriptions.remove(subscription)
+        room.subscriptions = tuple(each for each in room.subscriptions if each is not subscription)
         self.forget_if_idle(room)
 
     def forget_if_idle(self, room: LiveRoom) -> None:
@@ -129,11 +128,20 @@ class Hub:
                 await asyncio.sleep(AGAIN_S)
 
     # --- entries
-    def publish(self, room: LiveRoom, event: Event) -> None:
-        """Tell the other processes, if any has this room."""
+    def stored(self, room: LiveRoom, entry: Entry) -> None:
+        """This process has stored it: to the sockets here, then to the other processes, if any has this room."""
+        event = event_of(entry)
+        self.deliver(room, event)
         if self._peers is None or self._peers(room.group):
             self._out.setdefault(room.id, []).append(event)
             self._wake.set()
+
+    def learnt(self, room: LiveRoom, entries: Iterable[Entry]) -> None:
+        """Somebody has met them in the log."""
+        for entry in entries:
+            room.learn(entry)
+            if entry.seq > room.delivered:
+                self.deliver(room, event_of(entry))
 
     def whisper(self, room_id: int, member: int, frame: bytes, *, read: int = 0) -> None:
         """A frame about a member that may be lost (typing, a read position `read`), here and elsewhere."""
@@ -159,22 +167,20 @@ class Hub:
 
     def deliver(self, room: LiveRoom, event: Event) -> None:
         """An entry, however it came. What comes early is held; what came before is dropped."""
-        if event.seq == room.delivered + 1:
-            self._hand(room, event)
-            while room.held and (following := room.held.pop(room.delivered + 1, None)) is not None:
-                self._hand(room, following)
-        elif event.seq > room.delivered:
+        if event.seq > room.delivered + 1:
             if len(room.held) < HELD:
                 room.held[event.seq] = event
             self._ahead_of(room, event.seq)
-
-    def _hand(self, room: LiveRoom, event: Event) -> None:
-        room.delivered = event.seq
-        if event.seq > room.last or event.is_closed:
-            room.learn(event)
-        for subscription in tuple(room.subscriptions):
-            if subscription.live:
-                subscription.show(event)
+            return
+        due = event if event.seq > room.delivered else None
+        while due is not None:
+            room.delivered = due.seq
+            if due.seq > room.last or due.is_closed:
+                room.learn(due)
+            for subscription in room.subscriptions:
+                if subscription.live:
+                    subscription.show(due)
+            due = room.held.pop(due.seq + 1, None) if room.held else None
 
     def repair(self, room: LiveRoom) -> None:
         """Read what the log has beyond what was delivered. Asked again while reading: that read may be too early."""

@@ -63,7 +63,7 @@ class RoomLayer(BaseChannelLayer):
         self._hears = False  # the subscription stands
         self._channels: dict[str, asyncio.Queue[dict[str, Any]]] = {}
         self._groups: dict[str, set[str]] = {}
-        self._peers: dict[str, set[str]] = {}  # group → other processes that have it
+        self._peers: dict[str, frozenset[str]] = {}  # group we have asked for → other processes that have it
         self._settling: dict[str, float] = {}  # group → until when its peers are not known for sure
         self._joins: set[str] = set()
         self._parts: set[str] = set()
@@ -125,9 +125,9 @@ class RoomLayer(BaseChannelLayer):
 
     def peers(self, group: str) -> Set[str]:
         """The other processes that have this group; "" (all of them) where we can't know, or not yet."""
-        if group not in self._groups or (group in self._settling and self._is_settling(group)):
+        if group in self._settling and self._is_settling(group):
             return EVERYBODY
-        return self._peers.get(group, NOBODY)
+        return self._peers.get(group, EVERYBODY)
 
     def _is_settling(self, group: str) -> bool:
         until = self._settling.get(group)
@@ -138,6 +138,7 @@ class RoomLayer(BaseChannelLayer):
 
     def _join(self, group: str) -> None:
         self._joins.add(group)
+        self._peers.setdefault(group, NOBODY)
         self._settling[group] = time.monotonic() + SETTLES_S
         self._wake.set()
 
@@ -251,7 +252,8 @@ class RoomLayer(BaseChannelLayer):
                     self._put(channel, message)
         elif kind == PART:
             for group in items:
-                self._peers.get(group, set()).discard(sender)
+                if group in self._peers:
+                    self._peers[group] -= {sender}
         else:
             for group, last in items:
                 if group in self._groups:
@@ -259,7 +261,7 @@ class RoomLayer(BaseChannelLayer):
 
     def _met(self, group: str, process: str, last: int, *, is_join: bool) -> None:
         """A peer has this group. Answer its join, and also an answer that is behind us: it reads the log then."""
-        self._peers.setdefault(group, set()).add(process)
+        self._peers[group] |= {process}
         own = self._last_of(group)
         if last > own:
             self._on_ahead(group, last)

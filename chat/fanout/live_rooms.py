@@ -79,7 +79,7 @@ class Subscription:
         if seq <= self.cursor or outlet is None:
             return
         self.cursor = seq
-        frame = (self.acks.pop(seq, None) if self.acks else None) or event.frame
+        frame = self.acks.pop(seq, event.frame) if self.acks else event.frame
         if outlet.paused:
             outlet.event(frame, self, seq)
         else:
@@ -164,7 +164,7 @@ class LiveRoom(RoomTail):
         self.opens_at = opens_at
         self.closes_at = closes_at
         self.delivered = self.last
-        self.subscriptions: list[Subscription] = []
+        self.subscriptions: tuple[Subscription, ...] = ()  # replaced, never changed: it may be while it is gone through
         self.subscribed = False  # this process has asked the bus for this room
         self.heard = 0  # the highest seq heard of
         self.held: dict[int, Event] = {}  # events that came before their turn
@@ -179,7 +179,7 @@ class LiveRoom(RoomTail):
         """
         if read:
             self.reads[member] = max(read, self.reads.get(member, 0))
-        for subscription in tuple(self.subscriptions):
+        for subscription in self.subscriptions:
             if subscription.outlet is None:
                 continue
             if read:

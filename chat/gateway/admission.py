@@ -10,7 +10,7 @@ from math import ceil
 from django.conf import settings
 
 from chat.gateway.bucket import Bucket
-from chat.gateway.clock import Clock
+from chat.gateway.clock import clock
 
 REFUSED_S = 2.0  # about when one comes back whose handshake was refused, at the earliest
 SHORTEST_S, LONGEST_S = 1.0, 60.0
@@ -23,7 +23,7 @@ class Admission:
         self._per_second = float(settings.HANDSHAKES_PER_SECOND)
         self._places = Bucket(BURST_S * self._per_second, self._per_second)
         self._sent_away = 0.0  # sockets that were sent away and whose time has not come
-        self._counted = Clock.now
+        self._counted = clock.now
 
     @property
     def is_overrun(self) -> bool:
@@ -44,7 +44,7 @@ class Admission:
         return ceil(max(REFUSED_S, self._behind_s()) * random.uniform(*JITTER))  # noqa: S311 - a spread, no secret
 
     def _behind_s(self) -> float:
-        now = Clock.now
+        now = clock.now
         self._sent_away = max(0.0, self._sent_away - (now - self._counted) * self._per_second)
         self._counted = now
         return self._sent_away / self._per_second

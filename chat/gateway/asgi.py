@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from chat.gateway import process as chat_process
-from chat.gateway.clock import Clock
+from chat.gateway.clock import clock
 from chat.gateway.outgoing import Outgoing
 from chat.gateway.session import Session
 from chat.protocol import MAX_FRAME_BYTES, SUBPROTOCOL, CloseCode
@@ -24,7 +24,7 @@ class AsgiSocket:
 
     def __init__(self, send: Send, process: "chat_process.ChatProcess") -> None:
         self._send = send
-        self.heard = Clock.now
+        self.heard = clock.now
         self.stuck_since: float | None = None
         self._closing: tuple[int, str] | None = None
         self.code = 0  # with which it ended
@@ -56,7 +56,7 @@ class AsgiSocket:
     async def read(self, receive: Receive) -> None:
         while True:
             message = await receive()
-            self.heard = Clock.now
+            self.heard = clock.now
             if message["type"] == "websocket.disconnect":
                 if self._closing is None:
                     self.code = message.get("code", 0)
@@ -77,7 +77,7 @@ class AsgiSocket:
             await self._wake.wait()
             self._wake.clear()
             while self._ready:
-                self.stuck_since = Clock.now
+                self.stuck_since = clock.now
                 await self._send({"type": "websocket.send", "text": self._ready.pop(0).decode()})
                 self.stuck_since = None
                 self.outgoing.resume()

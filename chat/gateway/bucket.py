@@ -1,4 +1,4 @@
-from chat.gateway.clock import Clock
+from chat.gateway.clock import clock
 
 
 class Bucket:
@@ -10,11 +10,11 @@ class Bucket:
         self.burst = burst
         self.per_second = per_second
         self._tokens = burst
-        self._filled = Clock.now
+        self._filled = clock.now
 
     def take(self) -> float:
         """0.0 when one was there, else the seconds until there will be."""
-        now = Clock.now
+        now = clock.now
         self._tokens = min(self.burst, self._tokens + (now - self._filled) * self.per_second)
         self._filled = now
         if self._tokens < 1:

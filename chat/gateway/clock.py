@@ -6,9 +6,14 @@ TICK_S = 0.25
 
 
 class Clock:
-    now = time.monotonic()
+    __slots__ = ("now",)
 
-    @classmethod
-    def tick(cls) -> float:
-        cls.now = time.monotonic()
-        return cls.now
+    def __init__(self) -> None:
+        self.now = time.monotonic()
+
+    def tick(self) -> float:
+        self.now = time.monotonic()
+        return self.now
+
+
+clock = Clock()  # of this process

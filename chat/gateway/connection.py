@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from websockets.speedups import apply_mask
 
-from chat.gateway.clock import Clock
+from chat.gateway.clock import clock
 from chat.gateway.outgoing import Outgoing
 from chat.gateway.session import Session
 from chat.protocol import MAX_FRAME_BYTES, CloseCode
@@ -75,7 +75,7 @@ class Connection(asyncio.Protocol):
     ) -> None:
         """`forget` is called when the socket has ended."""
         self.transport = transport
-        self.heard = Clock.now
+        self.heard = clock.now
         self.stuck_since: float | None = None
         self._rest = b""
         self._fragments: bytes | None = None
@@ -91,10 +91,9 @@ class Connection(asyncio.Protocol):
 
     # --- reading
     def data_received(self, data: bytes) -> None:
-        self.heard = Clock.now
+        self.heard = clock.now
         if self._rest:
-            data = self._rest + data
-            self._rest = b""
+            data, self._rest = self._rest + data, b""
         at, end = 0, len(data)
         while end - at >= 2 and not self._closing:
             head, size, start = data[at], data[at + 1] - MASKED, at + 2
@@ -105,18 +104,18 @@ class Connection(asyncio.Protocol):
             if size == 126:
                 if end - start < 2:
                     break
-                size, start = int.from_bytes(data[start : start + 2], "big"), start + 2
+                size, start = data[start] << 8 | data[start + 1], start + 2
             elif size == 127:
                 if end - start < 8:
                     break
                 size, start = int.from_bytes(data[start : start + 8], "big"), start + 8
             if size > MAX_FRAME_BYTES:
                 return self.close(CloseCode.FRAME_TOO_BIG)
-            key, start = data[start : start + 4], start + 4
-            if start + size > end:
+            begin = start + 4  # behind the key
+            if begin + size > end:
                 break
-            at = start + size
-            payload = apply_mask(data[start:at], key)
+            at = begin + size
+            payload = apply_mask(data[begin:at], data[start:begin])
             if head == WHOLE_TEXT and self._fragments is None:
                 self._text(payload)
             else:
@@ -174,11 +173,14 @@ class Connection(asyncio.Protocol):
 
     # --- writing
     def _write(self, frame: bytes) -> None:
-        size = len(frame)
-        self.transport.write((_HEADERS[size] if size < len(_HEADERS) else text_header(size)) + frame)
+        try:
+            header = _HEADERS[len(frame)]
+        except IndexError:
+            header = text_header(len(frame))
+        self.transport.write(header + frame)
 
     def pause_writing(self) -> None:
-        self.stuck_since = Clock.now
+        self.stuck_since = clock.now
         self.outgoing.pause()
 
     def resume_writing(self) -> None:

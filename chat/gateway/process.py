@@ -22,7 +22,7 @@ from chat.fanout.lasting import lasting
 from chat.fanout.live_rooms import LiveRoom, LiveRooms, Subscription, event_of
 from chat.gateway.admission import Admission
 from chat.gateway.arriving import Arrivals
-from chat.gateway.clock import TICK_S, Clock
+from chat.gateway.clock import TICK_S, clock
 from chat.gateway.drain import Drain
 from chat.gateway.here import Here
 from chat.gateway.member_rooms import MemberRooms
@@ -49,6 +49,7 @@ Answer = TypeVar("Answer")
 ROOM_THREADS, LEAVE_THREADS = 2, 2
 LOOK_AT_SOCKETS_S = 2
 STUCK_S = 30
+YOUNG = 10_000  # objects more than before, until the collector looks; messages leave it nothing to find
 
 
 class ChatProcess:
@@ -110,6 +111,7 @@ class ChatProcess:
             self.spawn(lasting(work), work.__qualname__)
         gc.collect()
         gc.freeze()  # what is there now stays; the collector need not look at it again
+        gc.set_threshold(YOUNG, 10, 10)
 
     def _measure(self) -> None:
         """What is read when somebody asks for it, and costs nothing otherwise."""
@@ -213,21 +215,21 @@ class ChatProcess:
 
     async def _tick(self) -> None:
         """One task for all sockets."""
-        looked = Clock.now
+        looked = clock.now
         while True:
             await asyncio.sleep(TICK_S)
-            if Clock.tick() - looked >= LOOK_AT_SOCKETS_S:
-                looked = Clock.now
+            if clock.tick() - looked >= LOOK_AT_SOCKETS_S:
+                looked = clock.now
                 for session in tuple(self.here.sessions):
                     self._look_at(session)
 
     def _look_at(self, session: Session) -> None:
         socket = session.socket
-        if not session.member and Clock.now - session.opened > IDENTIFY_WITHIN_S:
+        if not session.member and clock.now - session.opened > IDENTIFY_WITHIN_S:
             socket.close(CloseCode.NOT_IDENTIFIED)
-        elif Clock.now - socket.heard > 2 * settings.HEARTBEAT_SECONDS:
+        elif clock.now - socket.heard > 2 * settings.HEARTBEAT_SECONDS:
             socket.close(CloseCode.HEARTBEAT_MISSED)
-        elif socket.stuck_since is not None and Clock.now - socket.stuck_since > STUCK_S:
+        elif socket.stuck_since is not None and clock.now - socket.stuck_since > STUCK_S:
             metrics.ABORTED.inc()
             socket.abort()
 

@@ -15,7 +15,7 @@ from django.utils import translation
 
 from accounts.tokens import AccessToken, InvalidToken, read_access
 from chat.fanout.live_rooms import LiveRoom, Subscription
-from chat.gateway.clock import TICK_S, Clock
+from chat.gateway.clock import TICK_S, clock
 from chat.gateway.outgoing import Backlogged, Outgoing
 from chat.message_log.append import Pending
 from chat.protocol import (
@@ -98,7 +98,7 @@ class Session:
         self._process = process
         self.socket = socket
         self.outgoing: Outgoing
-        self.opened = Clock.now
+        self.opened = clock.now
         self.came = 0  # when it was let in, microseconds since 1970
         self.access: AccessToken | None = None
         self.member = 0
@@ -117,7 +117,7 @@ class Session:
     # --- from the socket
     def may_go_on(self) -> bool:
         """Counts a frame, also one that is no whole message (control frames, fragments); False: too many, this ends."""
-        now = Clock.now
+        now = clock.now
         until = self._frames_until if self._frames_until > now else now
         if until > now + FRAMES_AHEAD_S:
             self.socket.close(CloseCode.FLOODING)
@@ -126,7 +126,7 @@ class Session:
         return True
 
     def received(self, payload: bytes) -> None:
-        now = Clock.now  # what follows is may_go_on, without a call for every message
+        now = clock.now  # what follows is may_go_on, without a call for every message
         until = self._frames_until if self._frames_until > now else now
         if until > now + FRAMES_AHEAD_S:
             self.socket.close(CloseCode.FLOODING)
@@ -226,7 +226,7 @@ class Session:
         if mistake is not None:
             self._fail(mistake, ref=frame.client_id)
             return
-        now = Clock.now
+        now = clock.now
         until = self._sends_until if self._sends_until > now else now
         if until > now + SENDS_AHEAD_S:
             wait_s = until - now - SENDS_AHEAD_S + TICK_S  # the clock that will judge may be late by a tick
@@ -252,8 +252,8 @@ class Session:
 
     def _typing(self, frame: StartTyping) -> None:
         room = self._room(frame.room, "typing")
-        if room is not None and Clock.now - self._typed.get(room.id, 0.0) >= TYPING_EVERY_S and not room.closed:
-            self._typed[room.id] = Clock.now
+        if room is not None and clock.now - self._typed.get(room.id, 0.0) >= TYPING_EVERY_S and not room.closed:
+            self._typed[room.id] = clock.now
             self._process.typing(room, self.member)
 
     def _leave(self, frame: RoomLeave) -> None:
@@ -302,7 +302,7 @@ class Session:
 
     def _told(self, code: int) -> dict[str, Any]:
         """ECS fields of a connection that has ended; the member's id, and nothing else of a person."""
-        seconds = Clock.now - self.opened
+        seconds = clock.now - self.opened
         told = {"event.action": "socket-closed", "event.duration": round(seconds * 1e9), "damso.close_code": code}
         return told | ({"user.id": str(self.member)} if self.member else {})
 

@@ -31,6 +31,7 @@ ROOM_BACKLOG = 1000  # ... and in one room
 WRITE_WITHIN_S = 8  # beyond MongoDB's own wtimeout of 5 s
 SETTLE_WITHIN_S = 10  # from the first doubt on; then everybody who waits in that room is answered `unavailable`
 SETTLE_AGAIN_S = 0.1
+TRACE_AGAIN_S = 1.0  # of the commits that carry traced messages so many seconds apart: they are alike
 DUPLICATE_KEY = 11000  # what the unique indexes answer
 
 
@@ -38,7 +39,7 @@ class OutcomeUnknown(Exception):
     """MongoDB did not say whether a batch is stored: done, not done, or done later."""
 
 
-class Pending(msgspec.Struct, eq=False):
+class Pending(msgspec.Struct, eq=False, gc=False):
     """One message on its way into the log. Its fate goes to one of the two callables, once.
 
     `refused` is told the code and the client_id; `trace`, of the few that are traced, ends when the fate is known.
@@ -121,6 +122,7 @@ class MessageLog:
         self._wake = asyncio.Event()
         self._settling: set[asyncio.Task[None]] = set()
         self._oldest = 0.0  # when the first of `_next` came
+        self._trace_again = 0.0
 
     def append(self, pending: Pending) -> None:
         """Queue a message behind the earlier ones of its room. Full: refused at once with `unavailable`."""
@@ -186,8 +188,8 @@ class MessageLog:
                 traced.append(pending.trace)
         if not placed:
             return
-        commit = Trace("commit", "message_log.append", caused_by=traced) if traced else None
         began = time.perf_counter()
+        commit = self._trace(traced, began) if traced else None
         try:
             refused = await self._writer.insert(documents)
         except OutcomeUnknown as error:
@@ -211,6 +213,12 @@ class MessageLog:
             else:
                 logger.error("MongoDB refused a message of room %d with code %d", pending.room.id, code)
                 self._refuse(pending, "invalid")
+
+    def _trace(self, carried: list[Trace], now: float) -> Trace | None:
+        if now < self._trace_again:
+            return None
+        self._trace_again = now + TRACE_AGAIN_S
+        return Trace("commit", "message_log.append", caused_by=carried)
 
     # --- refused, unknown, or the room is closed
     def _settle_soon(self, pending: Pending) -> None:
@@ -281,7 +289,8 @@ class MessageLog:
     # --- done
     def _done(self, pending: Pending, entry: Entry) -> None:
         room = pending.room
-        room.learn(entry)
+        if entry.seq > room.last or entry.is_closed:
+            room.learn(entry)
         pending.acknowledge(entry)
         self._stored(room, entry)
         self._proceed(room)

@@ -14,7 +14,7 @@ from django.conf import settings
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from chat.gateway.admission import Admission
-from chat.gateway.clock import Clock
+from chat.gateway.clock import clock
 from dev.stack.mariadb import MariaDB
 from dev.stack.served import Served
 from tests.chat.conftest import WAYS, Pair, make_pairs, url_of
@@ -86,7 +86,7 @@ async def test_who_is_too_many_is_told_when_to_come(strict: Served):
 def test_a_storm_of_ten_thousand_is_spread_over_what_a_process_takes(monkeypatch: pytest.MonkeyPatch):
     """Clients that come when they are told, on a clock of the test's own: about level, and all in within a minute."""
     random.seed(1)
-    monkeypatch.setattr(Clock, "now", 0.0)
+    monkeypatch.setattr(clock, "now", 0.0)
     admission = Admission()
     coming = [random.uniform(0, 0.5) for _ in range(10_000)]
     heapify(coming)
@@ -95,7 +95,7 @@ def test_a_storm_of_ten_thousand_is_spread_over_what_a_process_takes(monkeypatch
     while coming:
         at = heappop(coming)
         knocks[int(at)] += 1
-        monkeypatch.setattr(Clock, "now", at)
+        monkeypatch.setattr(clock, "now", at)
         if delay_ms := admission.knock():
             heappush(coming, at + delay_ms / 1000)
 

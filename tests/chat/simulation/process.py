@@ -142,7 +142,7 @@ def simulated_drivers(world: "World") -> Iterator[None]:
     times = SimpleNamespace(**clocks, time=time.time, sleep=threads.pause)
     redis_client = SimpleNamespace(from_url=lambda *_, **__: bus.Client(world.redis))
     command_client = SimpleNamespace(from_url=lambda *_, **__: bus.CommandClient(world.redis))
-    no_collector = SimpleNamespace(collect=lambda: None, freeze=lambda: None)
+    no_collector = SimpleNamespace(collect=lambda: None, freeze=lambda: None, set_threshold=lambda *ages: None)
     replaced: list[tuple[Any, dict[str, Any]]] = [
         (mongo, {"async_client": lambda: mongodb.Client(world.store)}),
         (mongo, {"messages_of": mongodb.Messages, "reads_of": lambda client: mongodb.Reads()}),
@@ -160,7 +160,7 @@ def simulated_drivers(world: "World") -> Iterator[None]:
     with ExitStack() as stack:
         for module, names in replaced:
             stack.enter_context(patch.multiple(module, **names))
-        stack.enter_context(patch.object(clock.Clock, "now", 0.0))
+        stack.enter_context(patch.object(clock.clock, "now", 0.0))
         yield
 
 
