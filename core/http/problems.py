@@ -16,6 +16,7 @@ from core.http.request_id import current_request_id
 
 logger = logging.getLogger(__name__)
 CONTENT_TYPE = "application/problem+json"
+RETRY_AFTER_S = 2
 
 
 def problem(
@@ -47,7 +48,7 @@ def problem_response(error: Exception, context: dict[str, Any]) -> Response | No
         error = exceptions.PermissionDenied()
     elif isinstance(error, OperationalError | InterfaceError):
         logger.exception("the database does not answer")
-        error = Unavailable()
+        error = Unavailable(retry_after=RETRY_AFTER_S)
     if isinstance(error, DomainError):
         return _from_domain(error)
     if isinstance(error, exceptions.APIException):

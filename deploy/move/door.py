@@ -4,9 +4,9 @@ A closed place can be read on. Who was writing when it closes is cut off: either
 never happened and nobody was told that it did.
 """
 
+import contextlib
 import re
 import time
-from contextlib import closing, suppress
 from typing import Any
 
 import pymysql
@@ -34,7 +34,7 @@ def close(place: Place) -> None:
 
     Safe to repeat. Raises Refused.
     """
-    with closing(place.application.connect()) as own:
+    with contextlib.closing(place.application.connect()) as own:
         account, privileges = notes.read_closed(place) or rights(place, own)
         notes.write_closed(place, account, privileges)
         held = WRITING if privileges.startswith("ALL") else [each for each in privileges.split(", ") if each in WRITING]
@@ -44,11 +44,13 @@ def close(place: Place) -> None:
 
 
 def open_again(place: Place) -> None:
-    """Safe to repeat."""
+    """Safe to repeat. Who is connected is cut off once more: else it would go on with the rights it came with."""
     closed = notes.read_closed(place)
     if closed is not None:
         account, privileges = closed
         place.tell(f"GRANT {privileges} ON {quoted(place.database)}.* TO {account}")
+        with contextlib.closing(place.application.connect()) as own:
+            _cut_off(place, own)
         notes.forget_closed(place)
 
 
@@ -89,7 +91,7 @@ def _cut_off(place: Place, own: "pymysql.Connection[Any]") -> None:
         if time.monotonic() > until:
             raise Refused(f"Connections of {user} at the {place.name} did not end within {GONE_WITHIN_S} s.")
         for id_ in (id_ for id_, who in there if who == user):
-            with suppress(pymysql.err.MySQLError), own.cursor() as cursor:  # it may have gone by itself
+            with contextlib.suppress(pymysql.err.MySQLError), own.cursor() as cursor:  # it may have gone by itself
                 cursor.execute(f"KILL {id_}")
         time.sleep(LOOK_EVERY_S)
 

@@ -94,8 +94,13 @@ class Move:
         """Applies all that is in the origin's binlog now; the rows it concerned. Raises Refused, Stopped."""
         touched: dict[str, set[Key]] = {}
         start, end = notes.read_position(self.copy), self.origin.position()
+        if end.is_before(start):
+            raise Refused(
+                f"The {self.origin.name}'s binlog ends at {end}, before {start}: it began anew. Abandon, start again."
+            )
         if not start.is_before(end):
             return touched
+        told = time.monotonic()
         overlap = Position(*self.begun.overlap) if self.begun.overlap else None
         batch: list[Transaction] = []
         for transaction in transactions(self.origin, self.tables, start):
@@ -111,6 +116,9 @@ class Move:
                 apply(self.copy, batch, again=is_behind(start, overlap))
                 start, batch = transaction.end, []
                 self.stop.check()
+                if time.monotonic() - told > TELL_EVERY_S:
+                    say(f"applying: {start} of {end}")
+                    told = time.monotonic()
             if not transaction.end.is_before(end):  # what comes later is for the next time, or this would never end
                 break
         if batch:

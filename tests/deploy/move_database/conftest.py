@@ -48,11 +48,10 @@ def sides(servers: dict[str, MariaDB], tmp_path: Path) -> Sides:
 
 
 class Service:
-    """Who writes, and where: `at` is what an operator's restart with another URL changes."""
+    """Who writes on, on the side that is open."""
 
     def __init__(self, sides: Sides) -> None:
-        self.at = SOURCE
-        self.writers = [Writer(sides, lambda: self.at, number) for number in range(Writer.WRITERS)]
+        self.writers = [Writer(sides, number) for number in range(Writer.WRITERS)]
 
     def writes_on(self, transactions: int = 50) -> None:
         """Returns when each writer was acknowledged so many more."""

@@ -1,6 +1,9 @@
 """move-database between two real servers, while an application writes on."""
 
 import json
+import os
+import random
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -12,6 +15,8 @@ from tests.deploy.move_database.conftest import Service
 from tests.deploy.move_database.sides import DATABASE, PASSWORD, SOURCE, TARGET, Sides
 from tests.waiting import wait_until
 
+KILLS = int(os.environ.get("MOVE_KILLS", "1"))  # of each change of sides, at random moments
+
 pytestmark = pytest.mark.timeout(300)
 
 
@@ -22,28 +27,48 @@ def test_nothing_is_lost_there_and_back_whatever_is_killed(sides: Sides, service
     killed_while_following(sides, service, copy=TARGET)
 
     there = sides.done("cut-over")
-    service.at = TARGET
     service.writes_on()
     killed_while_following(sides, service, copy=SOURCE)
     back = sides.done("back")
-    service.at = SOURCE
-    service.writes_on()
-    again = sides.done("cut-over")
-    service.at = TARGET
     service.writes_on()
     service.end()
     sides.done("start", "--until-level")
 
+    assert_nothing_is_lost(sides, service)
     for writer in service.writers:
-        assert what_is_wrong(sides.rows(TARGET, "everything"), writer) == []
         assert writer.longest_silence_s < 10
         assert writer.refused > 0
-    assert sides.dump(TARGET) == sides.dump(SOURCE)
     acknowledged = sum(writer.acknowledged for writer in service.writers)
     with capsys.disabled():
         silences = ", ".join(f"{writer.longest_silence_s:.2f}" for writer in service.writers)
-        refused = [line.rpartition(" for ")[2] for out in (there, back, again) for line in out.splitlines()[-1:]]
+        refused = [line.rpartition(" for ")[2] for out in (there, back) for line in out.splitlines()[-1:]]
         print(f" {acknowledged} transactions; closed for {' '.join(refused)} longest silence {silences} s", end=" ")
+
+
+def test_changes_of_sides_may_be_killed_at_any_moment(sides: Sides, service: Service) -> None:
+    """Never are both sides open: who may write at either would be found at one of them alone."""
+    sides.done("start", "--until-level")
+    chance = random.Random(11)
+
+    for command in ("cut-over", "back", "cut-over"):
+        for _ in range(KILLS):
+            with sides.running(command) as run:
+                phase_before = phase(sides)
+                wait_until(lambda: phase(sides) != phase_before or run.poll() is not None)  # noqa: B023 called at once
+                threading.Event().wait(chance.uniform(0, 0.3))
+                run.kill()
+        sides.done(command)
+        service.writes_on(5)
+    service.end()
+    sides.done("start", "--until-level")
+
+    assert_nothing_is_lost(sides, service)
+
+
+def assert_nothing_is_lost(sides: Sides, service: Service) -> None:
+    for writer in service.writers:
+        assert what_is_wrong(sides.rows(TARGET, "everything"), writer) == []
+    assert sides.dump(TARGET) == sides.dump(SOURCE)
 
 
 def killed_in_the_middle_of_a_table(sides: Sides) -> None:
@@ -61,12 +86,11 @@ def copied(sides: Sides, where: str) -> bool:
 
 
 def killed_while_following(sides: Sides, service: Service, *, copy: str) -> None:
-    for _ in range(2):
-        with sides.running("start") as run:
-            before = position(sides, copy)
-            wait_until(lambda: position(sides, copy) != before)  # noqa: B023 called at once
-            service.writes_on(10)
-            run.kill()
+    with sides.running("start") as run:
+        before = position(sides, copy)
+        wait_until(lambda: position(sides, copy) != before)
+        service.writes_on(10)
+        run.kill()
 
 
 def position(sides: Sides, copy: str) -> list[Any]:
@@ -171,6 +195,19 @@ def test_the_closed_side_can_be_read(level: Sides) -> None:
     with level.application(SOURCE) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT COUNT(*) FROM everything")
         assert cursor.fetchone() == (2500,)
+
+
+def test_who_came_while_it_was_closed_may_write_once_it_is_open(level: Sides) -> None:
+    """The colour that waits for the cut-over has its connections already, and rights are looked up when one comes."""
+    with level.application(TARGET) as early:
+        assert not writes(early)
+
+        level.done("cut-over")
+
+        with pytest.raises(pymysql.err.OperationalError):
+            early.ping(reconnect=False)
+        early.connect()
+        assert writes(early)
 
 
 def test_a_number_of_a_row_that_is_gone_is_not_given_again(level: Sides) -> None:
@@ -296,9 +333,13 @@ def open_transaction(sides: Sides, name: str, *, user: str = "service") -> Itera
 
 
 def can_write(sides: Sides, name: str) -> bool:
-    with sides.application(name) as connection, connection.cursor() as cursor:
-        try:
-            cursor.execute("UPDATE by_name SET number = 0 WHERE name = 'nobody'")
-        except pymysql.err.OperationalError:
-            return False
+    with sides.application(name) as connection:
+        return writes(connection)
+
+
+def writes(connection: Any) -> bool:
+    try:
+        connection.cursor().execute("UPDATE by_name SET number = 0 WHERE name = 'nobody'")
+    except pymysql.err.OperationalError:
+        return False
     return True

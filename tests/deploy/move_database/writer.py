@@ -4,7 +4,6 @@ import json
 import random
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -12,7 +11,7 @@ from typing import Any
 
 import pymysql
 
-from tests.deploy.move_database.sides import Sides
+from tests.deploy.move_database.sides import SOURCE, TARGET, Sides
 
 Row = tuple[Any, ...]
 HANGUL = "가나다라마바사아자차카타파하담소이야기오늘밤만나요😀 ✓\\'\"%\0\n"
@@ -24,13 +23,14 @@ PACE_S = 0.02
 
 
 class Writer(threading.Thread):
-    """Writes where `serves` says, in rows of its own (`id % WRITERS == number`) and, with others, in the service's."""
+    """Writes where it is let, trying the other side when it is refused, in rows of its own (`id % WRITERS == number`)
+    and, with others, in the service's. Were both sides ever open, it would write at both."""
 
     WRITERS = 2
 
-    def __init__(self, sides: Sides, serves: Callable[[], str], number: int) -> None:
+    def __init__(self, sides: Sides, number: int) -> None:
         super().__init__(daemon=True)
-        self.sides, self.serves, self.number = sides, serves, number
+        self.sides, self.number = sides, number
         self.random = random.Random(number)
         self.written: dict[int, Row | None] = {}
         self.unknown: dict[int, set[Row | None]] = {}
@@ -39,7 +39,7 @@ class Writer(threading.Thread):
         self.longest_silence_s = 0.0
         self._ended = threading.Event()
         self._connection: Any = None
-        self._at = ""
+        self._at = SOURCE
 
     def run(self) -> None:
         last = time.monotonic()
@@ -70,6 +70,7 @@ class Writer(threading.Thread):
                 for id_, row in changes.items():
                     self.unknown.setdefault(id_, {self.written.get(id_)}).add(row)
             self._disconnect()
+            self._at = TARGET if self._at == SOURCE else SOURCE
             return False
         self.acknowledged += 1
         for id_, row in changes.items():
@@ -78,10 +79,7 @@ class Writer(threading.Thread):
         return True
 
     def _connected(self) -> Any:
-        if self._at != self.serves():
-            self._disconnect()
         if self._connection is None:
-            self._at = self.serves()
             self._connection = self.sides.application(self._at)
         return self._connection
 
@@ -120,6 +118,9 @@ class Writer(threading.Thread):
 
     def _of_the_service(self, cursor: Any, _: dict[int, Row | None]) -> None:
         chance = self.random
+        cursor.execute("SAVEPOINT idea")
+        cursor.execute("INSERT INTO by_name VALUES (%s, 0)", (f"taken back {chance.random()}",))
+        cursor.execute("ROLLBACK TO SAVEPOINT idea")
         payload = json.dumps({"room": chance.getrandbits(53), "왜": "오늘 밤"}, ensure_ascii=False)
         lane = f"lane {self.number}"
         cursor.execute(
