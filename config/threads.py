@@ -36,9 +36,8 @@ class Threads:
         return self._inside
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        if self._inside >= self._room:
-            detail = "Too many requests are waiting. Try again in a moment."
-            await refuse(send, 503, "unavailable", detail, headers=RETRY)
+        if self._is_full():
+            await _refuse_full(send)
             return
         headers = dict(scope["headers"])
         if b"transfer-encoding" in headers:
@@ -58,6 +57,9 @@ class Threads:
             return
         if body is None:
             return
+        if self._is_full():  # meanwhile
+            await _refuse_full(send)
+            return
         self._inside += 1
         try:
             await self._application(scope, given(body, receive), send)
@@ -66,6 +68,14 @@ class Threads:
                 await refuse(send, 503, "unavailable", "This server ends now. Try again.", headers=RETRY)
         finally:
             self._inside -= 1
+
+    def _is_full(self) -> bool:
+        return self._inside >= self._room
+
+
+async def _refuse_full(send: Send) -> None:
+    detail = "Too many requests are waiting. Try again in a moment."
+    await refuse(send, 503, "unavailable", detail, headers=RETRY)
 
 
 async def whole_body(receive: Any) -> bytes | None:

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import socket
+import threading
 from collections.abc import AsyncIterator
 from contextlib import ExitStack
 from typing import Any
@@ -12,6 +13,7 @@ import requests
 import uvicorn
 
 from config.patience import PatientHttp
+from config.threads import Threads
 from dev.stack.ports import free_port
 from dev.stack.served import Served
 from tests.chat.wire import upgrade
@@ -196,3 +198,50 @@ def everything(raw: socket.socket) -> bytes:
         if not more:
             return got
         got += more
+
+
+class Held:
+    """A WSGI application that answers once it may."""
+
+    def __init__(self) -> None:
+        self.may_answer = threading.Event()
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        self.may_answer.wait(20)
+        start_response("204 No Content", [])
+        return []
+
+
+async def test_bodies_that_come_together_are_bounded_as_well():
+    application, bodies_are_here = Held(), asyncio.Event()
+    threads = Threads(application, 1, queue=1)
+    statuses: list[int] = []
+
+    async def ask() -> None:
+        async def receive() -> dict[str, Any]:
+            await bodies_are_here.wait()
+            return {"type": "http.request", "body": b"{}"}
+
+        async def send(message: dict[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                statuses.append(message["status"])
+                if statuses.count(503) == 3:
+                    application.may_answer.set()
+
+        scope = {
+            "type": "http",
+            "http_version": "1.1",
+            "method": "POST",
+            "path": "/",
+            "query_string": b"",
+            "headers": [],
+        }
+        await threads(scope, receive, send)
+
+    async with asyncio.timeout(20), asyncio.TaskGroup() as requests_:
+        for _ in range(5):
+            requests_.create_task(ask())
+        await asyncio.sleep(0)  # all have been let in, and wait for their bodies
+        bodies_are_here.set()
+
+    assert sorted(statuses) == [204, 204, 503, 503, 503]
