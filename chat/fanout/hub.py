@@ -48,6 +48,7 @@ class Hub:
         self._joined: set[int] = set()  # rooms to compare with the log, now that this process hears of them
         self._wake = asyncio.Event()
         self._has_joined = asyncio.Event()
+        self._is_restored = asyncio.Event()  # anything may have been missed
         self._tasks: set[asyncio.Task[None]] = set()
         self.on_opened: Callable[[int, list[int]], None] = lambda room, members: None
         self.on_presence: Callable[[LiveRoom, int, bool, int | None], None] = lambda room, member, online, seen: None
@@ -62,6 +63,7 @@ class Hub:
         self._spawn(lasting(self._speak), "hub: speak")
         self._spawn(lasting(self._listen), "hub: listen")
         self._spawn(lasting(self._compare_joined), "hub: compare rooms after joining")
+        self._spawn(lasting(self._compare_restored), "hub: compare rooms after a lost subscription")
         self._spawn(lasting(self._sweep), "hub: sweep")
 
     @property
@@ -231,8 +233,14 @@ class Hub:
         return self._rooms.get(int(room)) if name == "room" else None
 
     def _restored(self) -> None:
-        self._spawn(self._compare_with_log(), "hub: compare after a lost subscription")
+        self._is_restored.set()
         self.on_restored()
+
+    async def _compare_restored(self) -> None:
+        while True:
+            await self._is_restored.wait()
+            self._is_restored.clear()
+            await self._compare_with_log()
 
     async def _speak(self) -> None:
         while True:

@@ -69,6 +69,7 @@ class RoomLayer(BaseChannelLayer):
         self._parts: set[str] = set()
         self._out: dict[str, list[tuple[str, dict[str, Any]]]] = {}  # process, or "" for all → what to send
         self._answers: dict[str, set[str]] = {}  # process → groups to answer `here` for
+        self._has_dropped = False
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._last_of: Callable[[str], int] = lambda group: 0
@@ -274,7 +275,14 @@ class RoomLayer(BaseChannelLayer):
         if queue is None:
             return
         if queue.full():
-            logger.error("a channel's queue is full: its messages are dropped, and its rooms repaired from the log")
-            self._on_restored()
+            if not self._has_dropped:
+                self._has_dropped = True
+                asyncio.get_running_loop().call_soon(self._tell_dropped)
             return
         queue.put_nowait(message)
+
+    def _tell_dropped(self) -> None:
+        """Once for all that came in one packet."""
+        self._has_dropped = False
+        logger.error("a channel's queue is full: messages are dropped, and all rooms repaired from the log")
+        self._on_restored()
