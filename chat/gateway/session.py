@@ -59,6 +59,7 @@ FRAME_BURST, FRAMES_PER_S = 400.0, 50.0
 SENDS_AHEAD_S = (SEND_BURST - 1) / SENDS_PER_S
 FRAMES_AHEAD_S = (FRAME_BURST - 1) / FRAMES_PER_S
 BAD_FRAMES = 20  # then the connection ends with 4500
+COUNTED_CODES = {0, 1000, 1001, 1002, 1003, 1007, *CloseCode}  # a peer may choose any other: they are counted as one
 NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # the last: nested too deeply
 
 
@@ -295,7 +296,7 @@ class Session:
 
     def lost(self, code: int) -> None:
         """The socket has ended, with this close code; 0: without one."""
-        metrics.SOCKETS_CLOSED.labels(code).inc()
+        metrics.SOCKETS_CLOSED.labels(code if code in COUNTED_CODES else "other").inc()
         logger.info("socket closed", extra=self._told(code))
         self._answers = ENDED
         self._process.depart(self)

@@ -10,7 +10,11 @@ SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 # --- sockets
 SOCKETS = Gauge("damso_sockets", "Open sockets")
-SOCKETS_CLOSED = Counter("damso_sockets_closed", "Sockets that ended, by close code; 0: without one", ["code"])
+SOCKETS_CLOSED = Counter(
+    "damso_sockets_closed",
+    "Sockets that ended, by close code; 0: without one; other: a code the peer made up",
+    ["code"],
+)
 RESUMES = Counter("damso_resumes", "Rooms caught up from the log for a device")
 RESYNCS = Counter("damso_resyncs", "Backlogs of slow readers dropped, who are told to sync")
 ABORTED = Counter("damso_sockets_aborted", "Sockets cut because their peer read nothing")
