@@ -93,7 +93,7 @@ def make_certificate(certificate: Path, key: Path) -> None:
         [
             *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
             *("-keyout", str(key), "-out", str(certificate), "-days", "2", "-subj", f"/CN={HOST}"),
-            *("-addext", f"subjectAltName=DNS:{HOST},DNS:api.{HOST},IP:127.0.0.1"),
+            *("-addext", f"subjectAltName=DNS:{HOST},DNS:api.{HOST},DNS:localhost,IP:127.0.0.1"),
         ],
         check=True,
         capture_output=True,
