@@ -1,13 +1,14 @@
 """Who guesses a staff password waits: wrong ones are counted in Redis, by account and address (django-axes).
 
-Right passwords with wrong codes have waits of their own (django-otp). Redis away: nothing is counted and the second
-factor stands alone; a throttle must not be an outage.
+Right passwords with wrong codes have waits of their own (django-otp). Redis away: nobody signs in, since nothing would
+be counted; who is signed in works on.
 """
 
 import logging
 from typing import Any
 
 from axes.handlers.cache import AxesCacheHandler
+from axes.helpers import get_failure_limit
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth import get_user_model
@@ -16,17 +17,19 @@ from django.shortcuts import render
 from redis.exceptions import RedisError
 
 logger = logging.getLogger(__name__)
+RETRY_AFTER_S = 30  # without Redis
 
 
 class Lockout(AxesCacheHandler):
-    """Axes' own, which would answer 500 without Redis."""
+    """Axes' own, which would answer 500 without Redis: `page` says 503."""
 
     def get_failures(self, request: HttpRequest, credentials: dict[str, Any] | None = None) -> int:
         try:
             return int(super().get_failures(request, credentials))
         except RedisError:
-            logger.warning("Redis is away: wrong passwords are not counted")
-            return 0
+            logger.warning("Redis is away: nobody signs in to the admin")
+            request.axes_uncounted = True  # type: ignore[attr-defined]
+            return int(get_failure_limit(request, credentials))
 
     def user_login_failed(self, *args: Any, **kwargs: Any) -> None:
         try:
@@ -56,8 +59,16 @@ def for_the_log(username: str, address: str, agent: str, path: str, request: Htt
 
 def page(request: HttpRequest, response: HttpResponse | None, credentials: dict[str, Any] | None) -> HttpResponse:
     """In place of the sign-in form: what happened, and for how long."""
+    context = admin.site.each_context(request)
+    if getattr(request, "axes_uncounted", False):
+        return _in_place_of_the_form(request, "config/uncounted.html", context, 503, RETRY_AFTER_S)
     wait_s = int(settings.AXES_COOLOFF_TIME.total_seconds())
-    context = admin.site.each_context(request) | {"minutes": wait_s // 60}
-    locked = render(request, "config/locked.html", context, status=429)
-    locked["Retry-After"] = str(wait_s)
-    return locked
+    return _in_place_of_the_form(request, "config/locked.html", context | {"minutes": wait_s // 60}, 429, wait_s)
+
+
+def _in_place_of_the_form(
+    request: HttpRequest, template: str, context: dict[str, Any], status: int, wait_s: int
+) -> HttpResponse:
+    response = render(request, template, context, status=status)
+    response["Retry-After"] = str(wait_s)
+    return response

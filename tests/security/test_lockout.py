@@ -106,12 +106,37 @@ def test_an_operator_at_a_host_ends_the_wait(enrolled: TOTPDevice, attempt: Atte
     assert attempt(**right(enrolled)) == 302
 
 
-def test_without_redis_the_second_factor_stands_alone(
-    enrolled: TOTPDevice, attempt: Attempt, redis_server: RedisServer
+@pytest.mark.parametrize(
+    ("language", "told"), [("en", "Nobody can sign in just now"), ("ko", "지금은 로그인할 수 없어요")]
+)
+def test_without_redis_nobody_signs_in_and_the_reason_is_told(
+    enrolled: TOTPDevice, client: Client, redis_server: RedisServer, language: str, told: str
 ) -> None:
     redis_server.kill()
 
-    assert [attempt() for _ in range(LIMIT + 1)] == [200] * (LIMIT + 1)
+    form = {"username": "keeper"} | right(enrolled)
+    answer = client.post("/admin/login/", form, headers={"Accept-Language": language})
+
+    assert (answer.status_code, answer["Retry-After"]) == (503, "30")
+    assert told in answer.content.decode()
+
+
+def test_who_is_signed_in_works_on_without_redis(
+    enrolled: TOTPDevice, client: Client, attempt: Attempt, redis_server: RedisServer
+) -> None:
+    assert attempt(**right(enrolled)) == 302
+    redis_server.kill()
+
+    assert client.get("/admin/").status_code == 200
+
+
+def test_after_redis_came_back_one_signs_in_at_once(
+    enrolled: TOTPDevice, attempt: Attempt, redis_server: RedisServer
+) -> None:
+    redis_server.kill()
+    assert attempt(**right(enrolled)) == 503
+    redis_server.start()
+
     assert attempt(**right(enrolled)) == 302
 
 
