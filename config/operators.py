@@ -1,14 +1,45 @@
 """The operators' site: Django's admin behind a second factor, with the pages that show how things stand."""
 
+import re
+
+from django.contrib.auth.models import AbstractBaseUser
 from django.urls import URLPattern, URLResolver, path
-from django_otp.admin import OTPAdminSite
+from django.utils.translation import gettext_lazy as _
+from django_otp.admin import OTPAdminAuthenticationForm, OTPAdminSite
+from django_otp.models import Device
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 import mainpage.tonight_page
 from config import status_page
 
+OF_THE_APP = re.compile(r"[0-9]{6}")  # a recovery code has eight characters, see second_factor
+
+
+class SignInForm(OTPAdminAuthenticationForm):
+    """Asks for no device: the code's shape tells the app's from a recovery code.
+
+    A code is tried on one device only. Tried on both, each would count the other's codes as wrong, and make wait.
+    """
+
+    otp_device = otp_challenge = None
+    otp_error_messages = OTPAdminAuthenticationForm.otp_error_messages | {
+        "device_required": _("This account has no second factor yet: manage.py second_factor gives it one."),
+    }
+
+    def clean_otp_token(self) -> str:
+        """Apps show a gap in the middle."""
+        return "".join(self.cleaned_data["otp_token"].split())
+
+    def _chosen_device(self, user: AbstractBaseUser) -> Device | None:
+        kind = TOTPDevice if OF_THE_APP.fullmatch(self.cleaned_data["otp_token"]) else StaticDevice
+        return kind.objects.devices_for_user(user, confirmed=True).select_for_update().first()
+
 
 class OperatorsSite(OTPAdminSite):
     site_title = site_header = "Damso"
+    login_form = SignInForm
+    login_template = "config/sign_in.html"
     index_template = "config/operators.html"
 
     def __init__(self, name: str = "admin") -> None:

@@ -42,22 +42,47 @@ def sign_in(client: Client) -> Callable[..., bool]:
 
 
 def test_password_and_code_let_in(enrolled: TOTPDevice, sign_in) -> None:
-    assert sign_in(otp_device=enrolled.persistent_id, otp_token=code_of(enrolled))
+    assert sign_in(otp_token=code_of(enrolled))
+
+
+def test_the_gap_that_apps_show_may_be_typed(enrolled: TOTPDevice, sign_in) -> None:
+    code = code_of(enrolled)
+
+    assert sign_in(otp_token=f"{code[:3]} {code[3:]}")
+
+
+def test_a_wrong_code_of_the_app_leaves_the_recovery_codes_untouched(enrolled: TOTPDevice, sign_in) -> None:
+    token = StaticToken.objects.first()
+    assert not sign_in(otp_token=f"{(int(code_of(enrolled)) + 1) % 1_000_000:06}")
+
+    assert sign_in(otp_token=token.token)
+
+
+def test_the_form_asks_for_no_device(enrolled: TOTPDevice, client: Client) -> None:
+    page = client.post("/admin/login/", {"username": "keeper", "password": PASSWORD}).content.decode()
+
+    assert "otp_token" in page
+    assert "otp_device" not in page
+    assert "otp_challenge" not in page
 
 
 def test_a_password_alone_does_not(enrolled: TOTPDevice, sign_in) -> None:
     assert not sign_in()
-    assert not sign_in(otp_device=enrolled.persistent_id, otp_token="")
+    assert not sign_in(otp_token="")
 
 
 def test_a_wrong_code_does_not(enrolled: TOTPDevice, sign_in) -> None:
     wrong = f"{(int(code_of(enrolled)) + 1) % 1_000_000:06}"
 
-    assert not sign_in(otp_device=enrolled.persistent_id, otp_token=wrong)
+    assert not sign_in(otp_token=wrong)
 
 
-def test_an_account_without_a_second_factor_does_not_get_in(keeper: User, sign_in) -> None:
-    assert not sign_in()
+def test_an_account_without_a_second_factor_does_not_get_in(keeper: User, sign_in, client: Client) -> None:
+    form = {"username": "keeper", "password": PASSWORD, "otp_token": "123456"}
+
+    assert not sign_in(otp_token="123456")
+    page = client.post("/admin/login/", form, headers={"Accept-Language": "en"}).content.decode()
+    assert "no second factor yet" in page
 
 
 def test_a_session_that_showed_only_a_password_does_not_get_in(enrolled: TOTPDevice, client: Client) -> None:
@@ -68,12 +93,11 @@ def test_a_session_that_showed_only_a_password_does_not_get_in(enrolled: TOTPDev
 
 def test_a_recovery_code_works_once(enrolled: TOTPDevice, sign_in, client: Client) -> None:
     token = StaticToken.objects.first()
-    form = {"otp_device": token.device.persistent_id, "otp_token": token.token}
 
-    assert sign_in(**form)
+    assert sign_in(otp_token=token.token)
     client.logout()
 
-    assert not sign_in(**form)
+    assert not sign_in(otp_token=token.token)
 
 
 def test_a_second_one_is_only_given_in_place_of_the_first(enrolled: TOTPDevice, sign_in) -> None:
@@ -82,7 +106,7 @@ def test_a_second_one_is_only_given_in_place_of_the_first(enrolled: TOTPDevice, 
 
     call_command("second_factor", "keeper", by="root", replace=True)
 
-    assert not sign_in(otp_device=enrolled.persistent_id, otp_token=code_of(enrolled))
+    assert not sign_in(otp_token=code_of(enrolled))
     assert [entry.actor for entry in AuditEntry.objects.filter(action="second_factor")] == ["root", "root"]
 
 
