@@ -3,13 +3,15 @@
 import getpass
 import os
 import sys
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 REFUSED = 3  # exit code: asked, and the answer was not yes
 REASON_MAX = 500  # characters, as the audit log has room for
+NAME_MAX = 150
 
 
 class StaffCommand(BaseCommand):
@@ -21,7 +23,9 @@ class StaffCommand(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--reason", required=True, type=a_reason, help="why; kept in the audit log")
-        parser.add_argument("--by", default=whoever_sits_here(), help="who, if not %(default)s; kept in the audit log")
+        parser.add_argument(
+            "--by", default=whoever_sits_here(), type=a_name, help="who, if not %(default)s; kept in the audit log"
+        )
         parser.add_argument("--dry-run", action="store_true", help="show what would happen, change nothing")
         parser.add_argument("--yes", action="store_true", help="do not ask")
 
@@ -57,6 +61,25 @@ def a_reason(text: str) -> str:
 
 
 a_reason.__name__ = f"reason of 1 to {REASON_MAX} characters"  # argparse: "invalid … value"
+
+
+def a_name(text: str) -> str:
+    if not text.strip() or len(text) > NAME_MAX:
+        raise ValueError
+    return text.strip()
+
+
+a_name.__name__ = f"name of 1 to {NAME_MAX} characters"
+
+
+def a_file(text: str) -> Path:
+    """Where DUMP_DIR is set (deploy/bin/manage) it is the only directory that outlasts the command."""
+    if not (directory := os.environ.get("DUMP_DIR")):
+        return Path(text)
+    file = Path(directory, text)
+    if Path(directory).resolve() not in file.resolve().parents:
+        raise ArgumentTypeError(f"{text} would be gone with this command's container: name a file in {directory}")
+    return file
 
 
 def whoever_sits_here() -> str:

@@ -1,6 +1,7 @@
 """delete_rows: exactly what matches goes, and all of it comes back."""
 
 import json
+import re
 import signal
 import threading
 import time
@@ -62,6 +63,11 @@ def content(condition: str) -> tuple[int, int]:
             rows_here, sum_here = cursor.fetchone()
             number, total = number + rows_here, total + sum_here
     return number, total
+
+
+def outcomes() -> list[str]:
+    """What the audit log has, oldest first."""
+    return [details["outcome"] for details in AuditEntry.objects.order_by("id").values_list("details", flat=True)]
 
 
 @pytest.fixture
@@ -163,13 +169,49 @@ def test_a_signal_finishes_the_batch_and_another_run_does_the_rest(mariadb: Mari
     left = Outbox.objects.count()
     assert (process.returncode, 0 < left < 1000, left % 2) == (130, True, 0)
     assert f"Interrupted after {1000 - left} rows, which are in {tmp_path / 'first'}." in said
-    assert AuditEntry.objects.get().details["outcome"] == "interrupted"
+    assert outcomes() == ["begun", "interrupted"]
 
     run(*command, "--dump", tmp_path / "second", *DONE)
     assert Outbox.objects.count() == 0
     for name in ("first", "second"):
         run("restore_rows", tmp_path / name, *DONE)
     assert content("kind = 'planted'") == before
+
+
+def test_who_began_and_what_is_in_the_audit_log_though_it_was_killed(mariadb: MariaDB, tmp_path: Path) -> None:
+    plant(1000)
+    command = ["delete_rows", "ledger_outbox", "--where", "kind = 'planted'", "--batch", 2, "--dump", tmp_path / "dump"]
+
+    with started(mariadb, *command, *DONE) as process:
+        wait_until(lambda: Outbox.objects.count() < 990)
+        process.kill()
+
+    entry = AuditEntry.objects.get()
+    assert Outbox.objects.exists()
+    assert (entry.actor, entry.reason, entry.subject) == ("mina", "ticket 12", "table ledger_outbox")
+    assert entry.details == {
+        "where": "kind = 'planted'",
+        "planned": 1000,
+        "dump": str(tmp_path / "dump"),
+        "outcome": "begun",
+    }
+
+
+def test_how_far_it_came_is_told_though_the_database_is_lost(mariadb: MariaDB, tmp_path: Path) -> None:
+    plant(1000)
+    command = ["delete_rows", "ledger_outbox", "--where", "kind = 'planted'", "--batch", 2, "--dump", tmp_path / "dump"]
+
+    with started(mariadb, *command, *DONE) as process:
+        wait_until(lambda: Outbox.objects.count() < 990)
+        mariadb.kill()
+        logged, said = process.communicate(timeout=60)
+    mariadb.start()
+    connection.close()
+
+    assert process.returncode == 1
+    assert re.search(r"It stopped after \d+ rows \(.*\)\. Run it again for the rest\.$", said.strip())
+    assert "the audit log has the beginning of delete_rows alone" in logged
+    assert outcomes() == ["begun"]
 
 
 def test_restoring_twice_or_after_a_crash_leaves_what_is_there_alone(tmp_path: Path) -> None:
@@ -190,7 +232,7 @@ def test_rows_that_others_point_at_are_refused(tmp_path: Path) -> None:
         run("delete_rows", "accounts_member", "--where", "kakao_id = 1", "--dump", tmp_path / "dump", *DONE)
 
     assert Member.objects.count() == 1
-    assert AuditEntry.objects.get().details["outcome"] == "refused"
+    assert outcomes() == ["begun", "refused"]
 
 
 @pytest.mark.parametrize(

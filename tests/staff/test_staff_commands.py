@@ -82,6 +82,12 @@ def test_nothing_happens_without_a_yes(pair: tuple[int, int], room: int, tmp_pat
     assert (written_down(), list(tmp_path.iterdir())) == ([], [])
 
 
+def test_a_name_that_the_audit_log_has_no_room_for_is_refused_before_anything_happens() -> None:
+    for name in (" ", "x" * 151):
+        with pytest.raises(CommandError, match="name of 1 to 150 characters"):
+            run("close_room", 1, "--yes", "--reason", "ticket 12", "--by", name)
+
+
 def test_a_reason_must_be_given() -> None:
     for reason in ([], ["--reason", " "], ["--reason", "x" * 501]):
         with pytest.raises(CommandError, match="reason"):
@@ -161,6 +167,25 @@ def test_what_is_held_is_written_for_the_operators_eyes(pair: tuple[int, int], r
     )
     assert (stat.S_IMODE(file.stat().st_mode), list(tmp_path.iterdir())) == (0o600, [file])
     assert written_down() == [("mina", "export", f"member {pair[0]}", "ticket 12")]
+
+
+def test_a_file_that_would_be_gone_with_the_container_is_refused(
+    pair: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dumps = tmp_path / "dumps"
+    dumps.mkdir()
+    monkeypatch.setenv("DUMP_DIR", str(dumps))
+
+    for file in (tmp_path / "export.json", "../export.json"):
+        with pytest.raises(CommandError, match="would be gone with this command's container"):
+            run("export_member", pair[0], file, *DONE)
+    run("export_member", pair[0], "export.json", *DONE)
+    run("export_member", pair[0], dumps / "other.json", *DONE)
+
+    assert (sorted(each.name for each in dumps.iterdir()), list(tmp_path.iterdir())) == (
+        ["export.json", "other.json"],
+        [dumps],
+    )
 
 
 def test_a_file_that_is_there_is_kept(pair: tuple[int, int], tmp_path: Path) -> None:

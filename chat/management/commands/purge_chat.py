@@ -1,4 +1,5 @@
 from argparse import ArgumentParser, ArgumentTypeError
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any
 
@@ -42,38 +43,45 @@ class Command(StaffCommand):
         return lines
 
     def carry_out(self, options: dict[str, Any]) -> str:
-        rooms = messages = 0
-        told = "purged"
+        with self._written_down(options) as done:
+            self._purge(done)
+        if done["outcome"] == "interrupted":
+            raise CommandError(
+                f"Interrupted after {done['messages']} messages of {done['rooms']} whole rooms. "
+                "Run it again for the rest.",
+                returncode=interruption.INTERRUPTED,
+            )
+        return f"Deleted: {done['messages']} messages of {done['rooms']} rooms."
+
+    def _purge(self, done: dict[str, Any]) -> None:
+        """`done` is true at every moment, however this ends."""
+        done |= {"rooms": 0, "messages": 0, "outcome": "failed"}
         try:
             with (
                 interruption.awaited() as interrupted,
                 progress.shown("messages", self.made.messages) as advance,
             ):
                 for batch in retention.purge(self.closed_before):
-                    rooms += batch.is_last
-                    messages += batch.messages
+                    done["rooms"] += batch.is_last
+                    done["messages"] += batch.messages
                     advance(batch.messages)
                     if interrupted.came:
-                        told = "interrupted"
-                        break
+                        done["outcome"] = "interrupted"
+                        return
+            done["outcome"] = "purged"
         except (PyMongoError, DatabaseError) as error:
-            told = "failed"
             raise CommandError(
-                f"It stopped after {messages} messages ({type(error).__name__}). Run it again for the rest."
+                f"It stopped after {done['messages']} messages ({type(error).__name__}). Run it again for the rest."
             ) from error
-        finally:
-            self._write_down(options, rooms, messages, told)
-        if told == "interrupted":
-            raise CommandError(
-                f"Interrupted after {messages} messages of {rooms} whole rooms. Run it again for the rest.",
-                returncode=interruption.INTERRUPTED,
-            )
-        return f"Deleted: {messages} messages of {rooms} rooms."
 
-    def _write_down(self, options: dict[str, Any], rooms: int, messages: int, told: str) -> None:
-        details = {"closed_before": iso(self.closed_before), "rooms": rooms, "messages": messages, "outcome": told}
-        subject = f"rooms older than {options['older_than']} days"
-        audit.record(options["by"], "purge_chat", subject=subject, reason=options["reason"], details=details)
+    def _written_down(self, options: dict[str, Any]) -> AbstractContextManager[dict[str, Any]]:
+        return audit.around(
+            options["by"],
+            "purge_chat",
+            subject=f"rooms older than {options['older_than']} days",
+            reason=options["reason"],
+            planned={"closed_before": iso(self.closed_before), "planned": self.made.messages},
+        )
 
 
 def a_number_of_days(text: str) -> int:

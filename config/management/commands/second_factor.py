@@ -10,6 +10,7 @@ from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from core.ledger import audit
+from core.ledger.terminal import a_name
 
 RECOVERY_CODES = 8
 
@@ -20,7 +21,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("username")
         parser.add_argument("--replace", action="store_true", help="the old factor, if there is one, works no more")
-        parser.add_argument("--by", metavar="NAME", required=True, help="who does this, for the audit log")
+        parser.add_argument("--by", metavar="NAME", required=True, type=a_name, help="who does this, for the audit log")
 
     @transaction.atomic
     def handle(self, *args: Any, **options: Any) -> None:

@@ -8,7 +8,7 @@ from django.core.management.base import CommandError
 import accounts.selectors
 from core.errors import Unavailable
 from core.ledger import audit
-from core.ledger.terminal import StaffCommand
+from core.ledger.terminal import StaffCommand, a_file
 from mainpage import export
 
 
@@ -17,7 +17,7 @@ class Command(StaffCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("member", type=int, help="id of the member")
-        parser.add_argument("file", type=Path, help="must not exist yet")
+        parser.add_argument("file", type=a_file, help="must not exist yet")
         super().add_arguments(parser)
 
     def plan(self, options: dict[str, Any]) -> list[str]:

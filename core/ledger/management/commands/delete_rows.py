@@ -1,13 +1,14 @@
 import os
 from argparse import ArgumentParser
-from pathlib import Path
+from contextlib import AbstractContextManager
 from typing import Any
 
 from django.core.management.base import CommandError
-from django.db import DatabaseError, IntegrityError
+from django.db import Error as DatabaseError
+from django.db import IntegrityError
 
 from core.ledger import audit, interruption, progress, rows
-from core.ledger.terminal import StaffCommand
+from core.ledger.terminal import StaffCommand, a_file
 
 BATCH = 500
 
@@ -21,7 +22,7 @@ class Command(StaffCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("table")
         parser.add_argument("--where", required=True, metavar="SQL", help="the condition, such as \"state = 'dead'\"")
-        parser.add_argument("--dump", required=True, type=Path, metavar="FILE", help="must not exist yet")
+        parser.add_argument("--dump", required=True, type=a_file, metavar="FILE", help="must not exist yet")
         parser.add_argument("--batch", type=int, default=BATCH, help="rows a transaction (%(default)s)")
         super().add_arguments(parser)
 
@@ -44,8 +45,18 @@ class Command(StaffCommand):
     def carry_out(self, options: dict[str, Any]) -> str:
         if not self.made.rows:
             return "Nothing matches."
-        deleted = 0
-        told = "deleted"
+        with self._written_down(options) as done:
+            self._delete(options, done)
+        if done["outcome"] == "interrupted":
+            raise CommandError(
+                f"Interrupted after {done['deleted']} rows, which are in {options['dump']}. Run it again for the rest.",
+                returncode=interruption.INTERRUPTED,
+            )
+        return f"Deleted: {done['deleted']} rows, kept in {options['dump']}."
+
+    def _delete(self, options: dict[str, Any], done: dict[str, Any]) -> None:
+        """`done` is true at every moment, however this ends."""
+        done |= {"deleted": 0, "outcome": "failed"}
         try:
             with (
                 open(options["dump"], "x", encoding="utf-8", opener=_for_my_eyes) as dump,
@@ -53,34 +64,30 @@ class Command(StaffCommand):
                 progress.shown("rows", self.made.rows) as advance,
             ):
                 for number in rows.delete(self.made, dump, batch=options["batch"]):
-                    deleted += number
+                    done["deleted"] += number
                     advance(number)
                     if interrupted.came:
-                        told = "interrupted"
-                        break
+                        done["outcome"] = "interrupted"
+                        return
+            done["outcome"] = "deleted"
         except IntegrityError as error:
-            told = "refused"
-            raise CommandError(f"Other rows point at these, delete them first: {error}. Deleted: {deleted}.") from error
-        except (DatabaseError, OSError, rows.Refused) as error:
-            told = "failed"
-            raise CommandError(f"It stopped after {deleted} rows ({error}). Run it again for the rest.") from error
-        finally:
-            self._write_down(options, deleted, told)
-        if told == "interrupted":
+            done["outcome"] = "refused"
             raise CommandError(
-                f"Interrupted after {deleted} rows, which are in {options['dump']}. Run it again for the rest.",
-                returncode=interruption.INTERRUPTED,
-            )
-        return f"Deleted: {deleted} rows, kept in {options['dump']}."
+                f"Other rows point at these, delete them first: {error}. Deleted: {done['deleted']}."
+            ) from error
+        except (DatabaseError, OSError, rows.Refused) as error:
+            raise CommandError(
+                f"It stopped after {done['deleted']} rows ({error}). Run it again for the rest."
+            ) from error
 
-    def _write_down(self, options: dict[str, Any], deleted: int, told: str) -> None:
-        details = {"where": self.made.where, "planned": self.made.rows, "deleted": deleted, "outcome": told}
-        audit.record(
+    def _written_down(self, options: dict[str, Any]) -> AbstractContextManager[dict[str, Any]]:
+        made, dump = self.made, options["dump"].absolute()
+        return audit.around(
             options["by"],
             "delete_rows",
-            subject=f"table {self.made.table}"[:64],
+            subject=f"table {made.table}"[:64],
             reason=options["reason"],
-            details=details | {"dump": str(options["dump"].absolute())},
+            planned={"where": made.where, "planned": made.rows, "dump": str(dump)},
         )
 
 

@@ -1,12 +1,12 @@
 from argparse import ArgumentParser
-from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError
-from django.db import DatabaseError, IntegrityError
+from django.db import Error as DatabaseError
+from django.db import IntegrityError
 
 from core.ledger import audit, rows
-from core.ledger.terminal import StaffCommand
+from core.ledger.terminal import StaffCommand, a_file
 
 BATCH = 500
 
@@ -15,7 +15,7 @@ class Command(StaffCommand):
     help = "Brings back what delete_rows deleted, out of its file. What is there is left alone; safe to run again."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("dump", type=Path, metavar="FILE")
+        parser.add_argument("dump", type=a_file, metavar="FILE")
         super().add_arguments(parser)
 
     def plan(self, options: dict[str, Any]) -> list[str]:
@@ -26,18 +26,29 @@ class Command(StaffCommand):
         return [f"{sum(1 for _ in self.dump.rows())} rows of {self.dump.table}"]
 
     def carry_out(self, options: dict[str, Any]) -> str:
-        came = stayed = 0
+        with audit.around(
+            options["by"],
+            "restore_rows",
+            subject=f"table {self.dump.table}"[:64],
+            reason=options["reason"],
+            planned={"dump": str(options["dump"].absolute())},
+        ) as done:
+            self._restore(done)
+        return f"Brought back: {done['restored']} rows. There already: {done['present']}."
+
+    def _restore(self, done: dict[str, Any]) -> None:
+        """`done` is true at every moment, however this ends."""
+        done |= {"restored": 0, "present": 0, "outcome": "failed"}
         try:
             for new, present in rows.restore(self.dump, batch=BATCH):
-                came, stayed = came + new, stayed + present
+                done["restored"] += new
+                done["present"] += present
+            done["outcome"] = "restored"
         except IntegrityError as error:
             raise CommandError(
-                f"A row collides with one that came meanwhile: {error}. Brought back: {came}."
+                f"A row collides with one that came meanwhile: {error}. Brought back: {done['restored']}."
             ) from error
         except DatabaseError as error:
-            raise CommandError(f"It stopped after {came} rows ({error}). Run it again for the rest.") from error
-        finally:
-            details = {"dump": str(options["dump"].absolute()), "restored": came, "present": stayed}
-            subject = f"table {self.dump.table}"[:64]
-            audit.record(options["by"], "restore_rows", subject=subject, reason=options["reason"], details=details)
-        return f"Brought back: {came} rows. There already: {stayed}."
+            raise CommandError(
+                f"It stopped after {done['restored']} rows ({error}). Run it again for the rest."
+            ) from error
