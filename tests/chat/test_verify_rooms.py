@@ -10,6 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from chat.management.commands import verify_rooms
 from chat.message_log import indexes, mongo
 from chat.message_log.entry import closed_document, text_document
 from chat.models import Room, RoomMember
@@ -234,8 +235,16 @@ def test_the_end_of_a_log_is_written_as_the_command_expects_it() -> None:
 
 @pytest.mark.parametrize("arguments", [["--round", "tonight"], ["--since", "2031-03-03T22:00"], ["--since", "soon"]])
 def test_a_choice_that_is_not_understood_says_what_to_write(arguments: list[str]) -> None:
-    with pytest.raises(CommandError, match="write"):
+    with pytest.raises(CommandError, match=f"argument {arguments[0]}: '{arguments[1]}' .*write"):
         call_command("verify_rooms", *arguments)
+
+
+@pytest.mark.parametrize("arguments", [["--round", "tonight"], ["--since", "yesterday"], ["--since", ""]])
+def test_a_choice_that_is_not_understood_is_no_damage(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        verify_rooms.Command().run_from_argv(["manage.py", "verify_rooms", *arguments])
+
+    assert ended.value.code == verify_rooms.COULD_NOT_LOOK
 
 
 def test_without_a_database_it_says_that_it_could_not_look(mongod) -> None:

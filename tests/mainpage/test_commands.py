@@ -3,6 +3,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
+from mainpage.management.commands import advance_rounds as command
 from mainpage.models import Round
 
 pytestmark = pytest.mark.django_db
@@ -58,6 +59,13 @@ def test_time_that_could_mean_anything_is_refused(text, night):
         advance_rounds("--at", text)
 
     assert not Round.objects.exists()
+
+
+def test_time_that_is_refused_is_a_wrong_argument() -> None:
+    with pytest.raises(SystemExit) as ended:
+        command.Command().run_from_argv(["manage.py", "advance_rounds", "--at", "now"])
+
+    assert ended.value.code == 2
 
 
 def test_failed_step_ends_the_command_with_an_error(night, mongod):

@@ -1,5 +1,5 @@
 import json
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import date, datetime, time, timedelta
@@ -29,8 +29,8 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         which = parser.add_mutually_exclusive_group(required=True)
         which.add_argument("rooms", nargs="*", type=int, default=[], metavar="ROOM", help="ids of rooms")
-        which.add_argument("--round", metavar="DATE", help="the rooms of that evening, such as 2031-03-03")
-        which.add_argument("--since", metavar="TIME", help="rooms that opened since: a date, or ISO 8601")
+        which.add_argument("--round", type=day, metavar="DATE", help="the rooms of that evening, such as 2031-03-03")
+        which.add_argument("--since", type=moment, metavar="TIME", help="rooms that opened since: a date, or ISO 8601")
         which.add_argument("--all", action="store_true", help="every room, also those only the log knows")
         parser.add_argument("--json", action="store_true", help="one JSON object in place of lines")
 
@@ -79,10 +79,10 @@ def selected(options: dict[str, Any]) -> Selection:
     if options["all"]:
         return Selection()
     if options["round"]:
-        noon = datetime.combine(day(options["round"], "--round"), time(12), service_time_zone())
+        noon = datetime.combine(options["round"], time(12), service_time_zone())
         return Selection(opened_from=noon, opened_before=noon + timedelta(days=1))
     if options["since"]:
-        return Selection(opened_from=moment(options["since"]))
+        return Selection(opened_from=options["since"])
     return Selection(ids=options["rooms"])
 
 
@@ -91,17 +91,17 @@ def moment(text: str) -> datetime:
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
-        raise CommandError(f"--since {text!r} is not understood: write 2031-03-03 or 2031-03-03T22:00+09:00.") from None
+        raise ArgumentTypeError(f"{text!r} is not understood: write 2031-03-03 or 2031-03-03T22:00+09:00") from None
     if at.tzinfo is None and len(text) > len("2031-03-03"):
-        raise CommandError(f"--since {text!r} has no offset: write 2031-03-03T22:00+09:00.")
+        raise ArgumentTypeError(f"{text!r} has no offset: write 2031-03-03T22:00+09:00")
     return at if at.tzinfo is not None else at.replace(tzinfo=service_time_zone())
 
 
-def day(text: str, option: str) -> date:
+def day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise CommandError(f"{option} {text!r} is not understood: write a date, such as 2031-03-03.") from None
+        raise ArgumentTypeError(f"{text!r} is not understood: write a date, such as 2031-03-03") from None
 
 
 def service_time_zone() -> ZoneInfo:

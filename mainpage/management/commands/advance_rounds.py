@@ -1,4 +1,4 @@
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from datetime import datetime
 from typing import Any
 
@@ -16,11 +16,13 @@ class Command(BaseCommand):
     help = "Moves every round to where the clock says it should be. Safe at any time, twice at once, after downtime."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--at", metavar="TIME", help="act as if it were TIME, such as 2031-03-03T22:00:00+09:00")
+        parser.add_argument(
+            "--at", type=moment, metavar="TIME", help="act as if it were TIME, such as 2031-03-03T22:00:00+09:00"
+        )
         parser.add_argument("--dry-run", action="store_true", help="say what would happen, change nothing")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        at = moment(options["at"]) if options["at"] is not None else timezone.now()
+        at = options["at"] or timezone.now()
         steps = advance(at, dry_run=options["dry_run"])
         for step in steps:
             self.stdout.write(("would be " if options["dry_run"] else "") + line(step))
@@ -43,8 +45,8 @@ def moment(text: str) -> datetime:
     except ValueError:
         at = None
     if at is None or at.tzinfo is None or at.year not in YEARS:
-        raise CommandError(
-            f"--at {text!r} is not understood: write ISO 8601 with an offset, such as 2031-03-03T22:00:00+09:00, "
+        raise ArgumentTypeError(
+            f"{text!r} is not understood: write ISO 8601 with an offset, such as 2031-03-03T22:00:00+09:00, "
             f"between {YEARS[0]} and {YEARS[-1]}."
         )
     return at
