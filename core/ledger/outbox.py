@@ -14,7 +14,7 @@ from typing import Any
 
 import redis
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet
 from django.utils import timezone
 from redis.backoff import NoBackoff
@@ -34,6 +34,7 @@ LONGEST_DELAY_S = 60
 BATCH = 50
 BATCH_S = 1.0
 REDIS_ANSWERS_WITHIN_S = 0.5
+DEADLOCK = 1213  # ER_LOCK_DEADLOCK: another process pays or owes at the same rows
 
 
 def pays(kind: str, *, outside: bool = False) -> Callable[[Handler], Handler]:
@@ -98,7 +99,12 @@ def drain(*, limit: int = 1000, outside: bool = False) -> int:
     """
     tried = 0
     while tried < limit and _due(outside).exists():
-        batch = _pay_batch(min(BATCH, limit - tried), outside)
+        try:
+            batch = _pay_batch(min(BATCH, limit - tried), outside)
+        except OperationalError as error:
+            if error.args[0] != DEADLOCK:
+                raise
+            batch = 0  # MySQL has taken everything back: what was paid is paid again, which changes nothing
         if not batch:
             break  # others are at it
         tried += batch
