@@ -51,6 +51,19 @@ def test_what_was_spoilt_is_put_right_and_nothing_else(machine: Machine) -> None
     assert done.stdout.endswith("changed 2\n")
 
 
+def test_the_next_run_finishes_one_that_was_cut_off(machine: Machine) -> None:
+    machine.install("rm /srv/damso/deploy; mv /swapfile /swapfile.new; truncate -s 1M /swapfile.new")
+
+    done = machine.install(BOOTSTRAP)
+
+    assert done.stdout.splitlines()[:2] == ["put these scripts into /srv/damso/deploy", "make /swapfile of 16M"]
+    assert done.stdout.endswith("changed 2\n")
+    assert machine.install("blkid -p -o value -s TYPE /swapfile; stat -c '%a %s' /swapfile").stdout == (
+        f"swap\n600 {16 << 20}\n"
+    )
+    machine.install("test -x /srv/damso/deploy/bin/bootstrap-host && ! test -e /swapfile.new")
+
+
 def test_a_later_run_without_allow_keeps_the_allow_list(machine: Machine) -> None:
     done = machine.install("/opt/deploy/bin/bootstrap-host --swap 0")
 
@@ -77,9 +90,9 @@ def test_deploy_has_no_password_and_may_use_the_engine(machine: Machine) -> None
 
 
 def test_secrets_and_backups_are_not_for_everybody(machine: Machine) -> None:
-    seen = machine.install("cd /srv/damso; stat -c '%n %a %U' backup secrets log/nginx state").stdout
+    seen = machine.install("cd /srv/damso; stat -c '%n %a %U' backup dumps secrets log/nginx state").stdout
 
-    assert seen == "backup 700 root\nsecrets 711 root\nlog/nginx 755 root\nstate 755 deploy\n"
+    assert seen == "backup 700 root\ndumps 700 damso\nsecrets 711 root\nlog/nginx 755 root\nstate 755 deploy\n"
 
 
 def test_units_are_sound_and_start_with_the_host(machine: Machine) -> None:
