@@ -1,9 +1,8 @@
 """A laptop's "pair now / open / close the round", so that nobody has to wait till ten."""
 
 import json
-from collections import Counter
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.http import HttpRequest, JsonResponse
@@ -13,16 +12,18 @@ from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from accounts.selectors import eligible
 from accounts.services import demo_members
+from chat.selectors import blocked_pairs
 from core.errors import Conflict, DomainError, Invalid
 from core.http.problems import CONTENT_TYPE, problem
 from core.ledger import outbox
-from mainpage.rounds import advance
+from mainpage.pairing import Person
+from mainpage.rounds import advance, would_sit_out
 from mainpage.selectors import WrittenRound, written_rounds
 from mainpage.timetable import A_DAY, local_date, timetable
 
 EFFECTS_WITHIN_S = 20
+A_MOMENT = timedelta(microseconds=1)
 
 
 @csrf_exempt  # nobody is signed in here, and only JSON is taken, which no other site's page may send
@@ -50,24 +51,42 @@ def _step_of(request: HttpRequest) -> Callable[[datetime], date]:
 
 def pair(now: datetime) -> date:
     """The first night that is not paired yet and that who signed up a minute ago can still join."""
+    _refuse_while("paired", _("A round is paired already: open it first."))
+    _refuse_while("open", _("Close the open round first."))
     night = timetable(local_date(now))
     taken = {round_.date for round_ in written_rounds() if round_.state != "scheduled"}
     while night.entry_closes_at <= now or night.date in taken:
         night = timetable(night.date + A_DAY)
-    _find_company(night.entry_closes_at)
+    advance(night.pairs_at - A_MOMENT)  # who said nothing the night before does not take part any more
+    _find_company(night.date)
     advance(night.pairs_at)
     return night.date
 
 
-def _find_company(entry_closes_at: datetime) -> None:
-    """Whoever would sit out alone meets a demo member instead."""
-    genders = Counter(member.gender for member in eligible(entry_closes_at))
-    for gender, other in (("FEMALE", "MALE"), ("MALE", "FEMALE")):
-        demo_members.take_part(gender, max(0, genders[other] - genders[gender]))
+def _refuse_while(state: str, why: str) -> None:
+    """To go on would take that round through all its steps: whoever is in it would lose it unseen."""
+    if any(round_.state == state for round_ in written_rounds()):
+        raise Conflict(why)
+
+
+def _find_company(evening: date) -> None:
+    """Whoever would sit out alone meets a demo member instead, as long as there are some."""
+    while any(_let_in_for(person) for person in would_sit_out(evening)):
+        pass  # one at a time: who comes in may be the company of somebody else
+
+
+def _let_in_for(person: Person) -> bool:
+    """Whether a demo member whom they may meet takes part now."""
+    for stranger in demo_members.waiting("MALE" if person.gender == "FEMALE" else "FEMALE"):
+        if not blocked_pairs({person.id, stranger}):
+            demo_members.take_part(stranger)
+            return True
+    return False
 
 
 def open_rooms(now: datetime) -> date:
     """The first night that is paired; if there is none, one is paired first."""
+    _refuse_while("open", _("Close the open round first."))
     paired = [round_.date for round_ in written_rounds() if round_.state == "paired"]
     evening = paired[0] if paired else pair(now)
     advance(_written(evening).opens_at)

@@ -66,6 +66,14 @@ def advance(at: datetime, *, dry_run: bool = False) -> list[Step]:
     return steps
 
 
+def would_sit_out(evening: date) -> list[Person]:
+    """Who would meet nobody, were the round of that evening, which is written, paired as things stand. Reads only."""
+    round_ = Round.objects.get(date=evening)
+    people = _entrants(round_)
+    met = {id_ for who in _pairs(round_, people) for id_ in who}
+    return [person for person in people if person.id not in met]
+
+
 def late_by_s(at: datetime) -> float:
     """Since when the step that is due longest has been due, seconds; 0 when none is. One query."""
     due = (
@@ -207,10 +215,14 @@ def _entrants(round_: Round) -> list[Person]:
 
 def make_matches(round_: Round, people: list[Person]) -> list[Pair]:
     """Pair these and write it down. The caller holds the round."""
-    history = _history({person.id for person in people})
-    pairs = pair(people, history, seed=round_.seed, proposing=round_.proposing)  # type: ignore[arg-type]  # its choices
+    pairs = _pairs(round_, people)
     Match.objects.bulk_create((Match(round=round_, member_a=a, member_b=b) for a, b in pairs), batch_size=1000)
     return pairs
+
+
+def _pairs(round_: Round, people: list[Person]) -> list[Pair]:
+    history = _history({person.id for person in people})
+    return pair(people, history, seed=round_.seed, proposing=round_.proposing)  # type: ignore[arg-type]  # its choices
 
 
 def _matched_in(state: str) -> set[int]:

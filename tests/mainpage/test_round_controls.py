@@ -1,18 +1,23 @@
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 
-from mainpage.models import Round
+from accounts.demo import PEOPLE
+from accounts.services import demo_members
+from chat.services import blocks
+from mainpage.models import Match, Round
 from mainpage.timetable import local_date, timetable
 from tests.mainpage.conftest import Night, speak
 
 pytestmark = pytest.mark.django_db
 
 
-def step(name: object) -> tuple[int, dict]:
-    response = Client().post("/dev/round", {"step": name}, content_type="application/json")
+def step(name: object, *, language: str = "ko") -> tuple[int, dict]:
+    headers = {"Accept-Language": language}
+    response = Client().post("/dev/round", {"step": name}, content_type="application/json", headers=headers)
     return response.status_code, response.json()
 
 
@@ -54,6 +59,70 @@ def test_closing_when_nothing_is_open_is_a_conflict(night):
     status, answer = step("close")
 
     assert (status, answer["code"], answer["detail"]) == (409, "conflict", "열려 있는 라운드가 없어요.")
+
+
+@pytest.mark.parametrize("name", ["open", "pair"])
+@pytest.mark.parametrize(
+    ("language", "why"), [("en", "Close the open round first."), ("ko", "열려 있는 라운드를 먼저 닫아 주세요.")]
+)
+def test_an_open_round_stays_open_until_it_is_closed(night, name, language, why):
+    night.member("FEMALE", since=timezone.now())
+    night.member("MALE", since=timezone.now())
+    _, opened = step("open")
+
+    status, answer = step(name, language=language)
+
+    assert (status, answer["code"], answer["detail"]) == (409, "conflict", why)
+    rounds = Round.objects.values_list("date", "state")
+    assert [(date.isoformat(), state) for date, state in rounds] == [(opened["round"]["date"], "open")]
+
+
+def test_a_paired_round_is_opened_before_the_next_is_paired(night):
+    step("pair")
+
+    status, answer = step("pair", language="en")
+
+    assert (status, answer["detail"]) == (409, "A round is paired already: open it first.")
+    assert [round_.state for round_ in Round.objects.all()] == ["paired"]
+
+
+@pytest.fixture
+def demo(catalogue: None) -> Callable[[str], list[int]]:
+    """`demo(gender)`: demo members in the order in which they are asked."""
+    for person in PEOPLE:
+        demo_members.join(person)
+    return demo_members.waiting
+
+
+def partners(evening: str) -> dict[int, int]:
+    pairs = Match.objects.filter(round__date=evening).values_list("member_a", "member_b")
+    return {one: other for pair in pairs for one, other in (pair, pair[::-1])}
+
+
+def test_who_is_left_alone_by_somebodys_silence_meets_a_demo_member(night, demo):
+    talks = night.member("FEMALE", since=timezone.now())
+    night.member("MALE", since=timezone.now())
+    first = demo("MALE")[0]
+    step("open")
+    night.says(talks)
+    step("close")
+
+    _, opened = step("open")
+
+    assert partners(opened["round"]["date"]) == {talks.id: first, first: talks.id}
+
+
+def test_two_who_are_blocked_meet_demo_members_whom_they_have_not_blocked(night, demo):
+    woman = night.member("FEMALE", since=timezone.now())
+    man = night.member("MALE", since=timezone.now())
+    unwelcome, welcome = demo("MALE")[:2]
+    her = demo("FEMALE")[0]
+    blocks.block(woman.id, man.id)
+    blocks.block(woman.id, unwelcome)
+
+    _, opened = step("open")
+
+    assert partners(opened["round"]["date"]) == {woman.id: welcome, welcome: woman.id, man.id: her, her: man.id}
 
 
 @pytest.mark.parametrize("name", ["sweep", "", None, 1, ["pair"]])

@@ -1,7 +1,7 @@
 // A laptop's own bar: pair, open or close tonight now, so that nobody has to wait till ten. Servers never show it.
 
 import { el } from "../dom.js";
-import { t } from "../strings.js";
+import { language, t } from "../strings.js";
 
 const STEPS = ["pair", "open", "close"];
 const SAID = {
@@ -33,7 +33,9 @@ export function localRunBar(base, { onDone, announce }) {
 async function takeStep(base, step) {
   try {
     const response = await fetch(`${base}/dev/round`, {
-      method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ step }),
+      method: "POST",
+      headers: { "Content-Type": "application/json", "Accept-Language": language() },
+      body: JSON.stringify({ step }),
     });
     const answer = await response.json();
     if (response.ok) return t(SAID[answer.round.state], answer.round);
