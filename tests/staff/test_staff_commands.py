@@ -115,12 +115,26 @@ def test_a_suspension_is_set_and_lifted(pair: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("until", "said"), [("2099-01-01T00:00", "has no offset"), ("2020-01-01T00:00+09:00", "is over already")]
+    ("until", "said"),
+    [
+        ("2099-01-01T00:00", "has no offset: write"),
+        ("2020-01-01T00:00+09:00", "is over already"),
+        ("soon", "is not understood: write"),
+    ],
 )
 def test_a_doubtful_end_of_a_suspension_is_refused(pair: tuple[int, int], until: str, said: str) -> None:
     with pytest.raises(CommandError, match=said):
         run("suspend_member", pair[0], "--until", until, *DONE)
 
+    assert written_down() == []
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "soon", "1.5", "3651"])
+def test_a_doubtful_length_of_a_suspension_is_refused_in_a_sentence(pair: tuple[int, int], days: str) -> None:
+    with pytest.raises(CommandError) as refused:
+        run("suspend_member", pair[0], f"--days={days}", *DONE)
+
+    assert str(refused.value) == f"Error: argument --days: {days!r} is no number of days from 1 to 3650"
     assert written_down() == []
 
 

@@ -1,4 +1,4 @@
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,12 +19,8 @@ class Command(StaffCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("member", type=int, help="id of the member")
         until = parser.add_mutually_exclusive_group(required=True)
-        until.add_argument(
-            "--days", type=int, choices=range(1, DAYS_MAX + 1), metavar="N", help="from now on, at most 3650"
-        )
-        until.add_argument(
-            "--until", type=datetime.fromisoformat, metavar="TIME", help="such as 2031-03-03T22:00+09:00"
-        )
+        until.add_argument("--days", type=a_number_of_days, metavar="N", help=f"from now on, at most {DAYS_MAX}")
+        until.add_argument("--until", type=a_moment_to_come, metavar="TIME", help="such as 2031-03-03T22:00+09:00")
         until.add_argument("--lift", action="store_true", help="end a suspension")
         super().add_arguments(parser)
 
@@ -48,8 +44,23 @@ def moment(options: dict[str, Any]) -> datetime | None:
     if options["days"]:
         return timezone.now() + timedelta(days=options["days"])
     until: datetime = options["until"]
-    if until.tzinfo is None:
-        raise CommandError("--until has no offset: write 2031-03-03T22:00+09:00.")
-    if until <= timezone.now():
-        raise CommandError("--until is over already; --lift ends a suspension.")
     return until
+
+
+def a_number_of_days(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= DAYS_MAX:
+        raise ArgumentTypeError(f"{text!r} is no number of days from 1 to {DAYS_MAX}")
+    return int(text)
+
+
+def a_moment_to_come(text: str) -> datetime:
+    """A time without an offset would mean another moment on every machine."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is not understood: write 2031-03-03T22:00+09:00") from None
+    if at.tzinfo is None:
+        raise ArgumentTypeError(f"{text!r} has no offset: write 2031-03-03T22:00+09:00")
+    if at <= timezone.now():
+        raise ArgumentTypeError(f"{text!r} is over already; --lift ends a suspension")
+    return at
