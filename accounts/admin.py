@@ -57,7 +57,16 @@ class StandingForm(forms.ModelForm):
 @admin.register(Member)
 class MemberAdmin(admin.ModelAdmin):
     form = StandingForm
-    list_display = ["id", "profile", "language", "active", "warned_at", "suspended_until", "withdrawn_at", "created_at"]
+    list_display = [
+        "id",
+        "profile__nickname",
+        "language",
+        "active",
+        "warned_at",
+        "suspended_until",
+        "withdrawn_at",
+        "created_at",
+    ]
     list_filter = ["active", "inactive_reason", "language"]
     list_select_related = ["profile"]
     search_fields = ["=id", "=profile__nickname"]

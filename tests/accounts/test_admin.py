@@ -5,6 +5,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Department, Member
+from core.ledger.ids import random_id
 from core.ledger.models import AuditEntry
 from tests.accounts.visitor import Visitor
 from tests.operators import operator
@@ -18,6 +19,15 @@ def staff(db: None) -> Client:
 @pytest.mark.parametrize("model", ["member", "department", "keyword", "mood"])
 def test_lists_can_be_read(staff: Client, member: Visitor, model: str) -> None:
     assert staff.get(f"/admin/accounts/{model}/").status_code == 200
+
+
+def test_members_are_listed_by_nickname_also_without_one(staff: Client, member: Visitor) -> None:
+    new = Member.objects.create(kakao_id=random_id())
+
+    page = staff.get("/admin/accounts/member/").content.decode()
+
+    assert ">도토리</td>" in page
+    assert str(new.id) in page
 
 
 def test_member_is_shown_without_the_kakao_id(staff: Client, member: Visitor) -> None:
