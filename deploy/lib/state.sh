@@ -25,9 +25,15 @@ put() {
   local unfinished
   unfinished=$(mktemp "$STATE/.tmp.XXXXXX") &&
     printf '%s\n' "${@:2}" >"$unfinished" &&
+    readable_by_all "$unfinished" &&
     sync -d "$unfinished" &&
     mv -f "$unfinished" "$STATE/$1" &&
     sync "$STATE"
+}
+
+# Also after a run as root (move-database): the next deploy is another user's.
+readable_by_all() { # FILE
+  chmod 644 "$1" && { [ "$(id -u)" != 0 ] || chown --reference="$STATE" "$1"; }
 }
 
 get() { # FILE KEY

@@ -64,7 +64,7 @@ run_before_switch() {
 switch() {
   local before
   before=$(generation_in_file)
-  step "write down that nginx is about to be pointed at $TO" journal switch || { give_up && return 1; }
+  step "write down that nginx is about to be pointed at $TO" journal switch || { give_up; return 1; }
   if ! point_at "$TO"; then
     # With the generation of before: a master that refused to reload still answers that, and all is as it was.
     [ "$(generation_in_file)" = "$before" ] || point_at "$FROM" "$before" || complain "nginx did not take the way back: see its error log"

@@ -18,7 +18,7 @@ from deploy.move.move import SOURCE, TARGET, Busy, Move
 from deploy.move.words import Different, Refused, Stop, Stopped, say
 
 COMMANDS = ("check", "start", "status", "verify", "cut-over", "back", "abandon", "finish")
-FAILED, WRONG, DIFFERENT, BUSY = 1, 2, 3, 75
+FAILED, WRONG, DIFFERENT, BUSY, STOPPED = 1, 2, 3, 75, 130
 
 
 def main() -> int:
@@ -55,6 +55,7 @@ def _ended(move: Move, options: argparse.Namespace) -> int:
         return FAILED
     except Stopped:
         say("Stopped. Run the same again to go on.")
+        return 0 if options.command == "start" else STOPPED  # a deploy must not take it for a change of sides
     except Busy:
         say("Another run is at work: end it first (Ctrl-C or SIGTERM), then run this again.")
         return BUSY

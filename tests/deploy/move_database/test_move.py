@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -235,6 +236,24 @@ def test_a_cut_over_killed_before_its_decision_is_taken_back(level: Sides) -> No
     assert not can_write(level, TARGET)
     assert "늦은 것" in level.rows(TARGET, "by_name")
     level.done("cut-over")
+
+
+def test_a_cut_over_that_is_stopped_is_not_taken_for_one_that_went_over(level: Sides) -> None:
+    with level.running("cut-over") as run:
+        with in_the_middle_of_the_comparison(level):
+            run.send_signal(signal.SIGINT)
+        code = run.wait(60)
+
+    assert code == 130
+    assert (can_write(level, SOURCE), can_write(level, TARGET)) == (True, False)
+
+
+@contextmanager
+def in_the_middle_of_the_comparison(sides: Sides) -> Iterator[None]:
+    with locked(sides, SOURCE, "damso.by_bytes WRITE"):
+        waits = "SELECT 1 FROM information_schema.processlist WHERE state LIKE 'Waiting for table%%'"
+        wait_until(lambda: bool(sides.root(SOURCE, waits, ())))
+        yield
 
 
 def test_a_cut_over_killed_after_its_decision_is_carried_through(level: Sides) -> None:
