@@ -8,6 +8,7 @@ from django.utils import timezone
 from accounts import selectors
 from accounts.services import standing
 from core.http.times import iso
+from core.ledger.arguments import days_up_to
 from core.ledger.terminal import StaffCommand
 
 DAYS_MAX = 3650
@@ -19,7 +20,7 @@ class Command(StaffCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("member", type=int, help="id of the member")
         until = parser.add_mutually_exclusive_group(required=True)
-        until.add_argument("--days", type=a_number_of_days, metavar="N", help=f"from now on, at most {DAYS_MAX}")
+        until.add_argument("--days", type=days_up_to(DAYS_MAX), metavar="N", help=f"from now on, at most {DAYS_MAX}")
         until.add_argument("--until", type=a_moment_to_come, metavar="TIME", help="such as 2031-03-03T22:00+09:00")
         until.add_argument("--lift", action="store_true", help="end a suspension")
         super().add_arguments(parser)
@@ -45,12 +46,6 @@ def moment(options: dict[str, Any]) -> datetime | None:
         return timezone.now() + timedelta(days=options["days"])
     until: datetime = options["until"]
     return until
-
-
-def a_number_of_days(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= DAYS_MAX:
-        raise ArgumentTypeError(f"{text!r} is no number of days from 1 to {DAYS_MAX}")
-    return int(text)
 
 
 def a_moment_to_come(text: str) -> datetime:

@@ -9,7 +9,7 @@ import json
 import signal
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
@@ -28,6 +28,7 @@ from chat.bench.load import CannotMeasure, Outcome, measure
 from chat.bench.stage import HELD_S, AnotherRun, Show, stage
 from chat.protocol import PATH
 from chat.services.bench_rooms import StillOwed
+from core.ledger.arguments import number_up_to
 
 BROKEN, NOT_MEASURED, INTERRUPTED = 1, 2, 130
 PRODUCTION = ("prod", "production")
@@ -61,11 +62,11 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--url", type=_socket_url, default=_default_url(), help="of the service (%(default)s)")
-        parser.add_argument("--pairs", type=_number_up_to(MOST_PAIRS, int), default=50, help="(%(default)s)")
+        parser.add_argument("--pairs", type=number_up_to(MOST_PAIRS, kind=int), default=50, help="(%(default)s)")
         parser.add_argument(
-            "--rate", type=_number_up_to(MOST_PER_SECOND), default=200.0, help="messages a second (%(default)g)"
+            "--rate", type=number_up_to(MOST_PER_SECOND), default=200.0, help="messages a second (%(default)g)"
         )
-        parser.add_argument("--seconds", type=_number_up_to(MOST_SECONDS), default=10.0, help="(%(default)g)")
+        parser.add_argument("--seconds", type=number_up_to(MOST_SECONDS), default=10.0, help="(%(default)g)")
         parser.add_argument("--json", action="store_true", help="one JSON object in place of the table")
         parser.add_argument("--yes", action="store_true", help="also on production, whose members will notice")
 
@@ -163,16 +164,3 @@ def _socket_url(text: str) -> str:
     if parts.scheme not in SCHEMES or not parts.netloc or parts.path not in ("", "/", PATH):
         raise ArgumentTypeError(f"{text!r} is no address of the service: write http://127.0.0.1:8000 or https://HOST")
     return f"{SCHEMES[parts.scheme]}://{parts.netloc}{PATH}"
-
-
-def _number_up_to(most: int, kind: Callable[[str], float] = float) -> Callable[[str], float]:
-    def parse(text: str) -> float:
-        try:
-            number = kind(text)
-        except ValueError:
-            number = 0
-        if not 0 < number <= most:
-            raise ArgumentTypeError(f"{text!r} is not above 0 and at most {most}")
-        return number
-
-    return parse

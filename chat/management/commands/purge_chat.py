@@ -1,4 +1,4 @@
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any
@@ -11,9 +11,10 @@ from pymongo.errors import PyMongoError
 from chat.services import retention
 from core.http.times import iso
 from core.ledger import audit, interruption, progress
+from core.ledger.arguments import days_up_to
 from core.ledger.terminal import StaffCommand
 
-DAYS_MAX = 36_500
+DAYS_MAX = 36_500  # and 1 at least: the round that closed a room has looked by then who said nothing in it
 
 
 class Command(StaffCommand):
@@ -24,7 +25,7 @@ class Command(StaffCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--older-than", type=a_number_of_days, required=True, metavar="DAYS", help="days since they closed"
+            "--older-than", type=days_up_to(DAYS_MAX), required=True, metavar="DAYS", help="days since they closed"
         )
         super().add_arguments(parser)
 
@@ -82,10 +83,3 @@ class Command(StaffCommand):
             reason=options["reason"],
             planned={"closed_before": iso(self.closed_before), "planned": self.made.messages},
         )
-
-
-def a_number_of_days(text: str) -> int:
-    """A day at least: the round that closed a room has looked by then who said nothing in it."""
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= DAYS_MAX:
-        raise ArgumentTypeError(f"{text!r} is no number of days from 1 to {DAYS_MAX}")
-    return int(text)

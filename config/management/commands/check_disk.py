@@ -1,6 +1,6 @@
 import json
 import sys
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
 
+from core.ledger.arguments import number_up_to
 from core.telemetry import disks
 from core.telemetry.disks import Disk, Level
 
@@ -31,8 +32,9 @@ class Command(BaseCommand):
             metavar="PATH",
             help=f"in place of those of DISK_PATHS ({', '.join(settings.DISK_PATHS)})",
         )
-        parser.add_argument("--warn", type=a_percentage, default=WARN, metavar="PERCENT", help="(%(default)g)")
-        parser.add_argument("--critical", type=a_percentage, default=CRITICAL, metavar="PERCENT", help="(%(default)g)")
+        percent = number_up_to(100, unit="percent")
+        parser.add_argument("--warn", type=percent, default=WARN, metavar="PERCENT", help="(%(default)g)")
+        parser.add_argument("--critical", type=percent, default=CRITICAL, metavar="PERCENT", help="(%(default)g)")
         parser.add_argument("--json", action="store_true", help="one JSON object in place of the table")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -88,13 +90,3 @@ def _plain(disk: Disk, level: Level) -> dict[str, Any]:
         "inodes_used_percent": round(100 * disk.inodes_used_ratio, 1),
         "size": disk.size,
     }
-
-
-def a_percentage(text: str) -> float:
-    try:
-        percent = float(text)
-    except ValueError:
-        percent = 0.0
-    if not 0 < percent <= 100:
-        raise ArgumentTypeError(f"{text!r} is not above 0 and at most 100 percent")
-    return percent

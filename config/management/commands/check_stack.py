@@ -1,7 +1,7 @@
 import json
 import logging
 import sys
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
@@ -10,9 +10,10 @@ from rich.table import Table
 
 from config import stack
 from config.stack import Finding, State
+from core.ledger.arguments import number_up_to
 
 WITHIN_S = 5.0
-LONGEST_S = 60.0
+LONGEST_S = 60
 COLOURS = {State.OK: "green", State.DEGRADED: "yellow", State.DOWN: "bold red"}
 
 
@@ -26,7 +27,11 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help="one JSON object in place of the table")
         parser.add_argument(
-            "--timeout", type=a_number_of_seconds, default=WITHIN_S, metavar="SECONDS", help="for all (%(default)g)"
+            "--timeout",
+            type=number_up_to(LONGEST_S, unit="seconds"),
+            default=WITHIN_S,
+            metavar="SECONDS",
+            help="for all (%(default)g)",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -57,16 +62,6 @@ def table(findings: list[Finding]) -> Table:
         word = f"[{COLOURS[each.state]}]{each.state.name.lower()}[/]"
         made.add_row(each.name, word, f"{each.took_ms:.1f}", each.said)
     return made
-
-
-def a_number_of_seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds <= LONGEST_S:
-        raise ArgumentTypeError(f"{text!r} is not above 0 and at most {LONGEST_S:g} seconds")
-    return seconds
 
 
 def _plain(finding: Finding) -> dict[str, Any]:
