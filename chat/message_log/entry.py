@@ -81,9 +81,13 @@ def text_document(
     }
 
 
+def closed_key(room: int) -> dict[str, Any]:
+    return {"room": room, "sender": CLOSED_SENDER, "client_id": CLOSED_CLIENT_ID}
+
+
 def closed_document(room: int, *, seq: int, sent_at: datetime, reason: str, by: int | None) -> dict[str, Any]:
     return {
-        "_id": {"room": room, "sender": CLOSED_SENDER, "client_id": CLOSED_CLIENT_ID},
+        "_id": closed_key(room),
         "room": room,
         "seq": seq,
         "kind": CLOSED,

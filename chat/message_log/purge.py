@@ -12,14 +12,14 @@ from pymongo import ReturnDocument
 from pymongo.write_concern import WriteConcern
 
 from chat.message_log import mongo
-from chat.message_log.entry import CLOSED_CLIENT_ID, CLOSED_SENDER
+from chat.message_log.entry import closed_key
 
 PURGED_AT = "purged_at"  # of the `closed` entry
 
 
 def ended(rooms: Collection[int]) -> set[int]:
     """Those of these rooms whose log has ended: nothing is appended to it any more."""
-    keys = [_key(room) for room in rooms]
+    keys = [closed_key(room) for room in rooms]
     found = mongo.messages().find({"room": {"$in": list(rooms)}, "_id": {"$in": keys}}, {"room": True})
     return {int(row["room"]) for row in found}
 
@@ -41,7 +41,7 @@ def purge(room: int, *, batch: int) -> Iterator[int]:
     messages = mongo.messages().with_options(write_concern=WriteConcern(**mongo.DURABLE))
     mark = [{"$set": {PURGED_AT: {"$ifNull": [f"${PURGED_AT}", datetime.now(UTC)]}}}]
     closed = messages.find_one_and_update(
-        {"room": room, "_id": _key(room)}, mark, {"seq": True}, return_document=ReturnDocument.AFTER
+        {"room": room, "_id": closed_key(room)}, mark, {"seq": True}, return_document=ReturnDocument.AFTER
     )
     if closed is None:
         return
@@ -49,7 +49,3 @@ def purge(room: int, *, batch: int) -> Iterator[int]:
     while (first := messages.find_one(before, {"seq": True}, sort=[("seq", 1)])) is not None:
         seqs = {"$gte": first["seq"], "$lt": min(first["seq"] + batch, closed["seq"])}
         yield messages.delete_many({"room": room, "seq": seqs}).deleted_count
-
-
-def _key(room: int) -> dict[str, object]:
-    return {"room": room, "sender": CLOSED_SENDER, "client_id": CLOSED_CLIENT_ID}
