@@ -289,8 +289,7 @@ class MessageLog:
     # --- done
     def _done(self, pending: Pending, entry: Entry) -> None:
         room = pending.room
-        if entry.seq > room.last or entry.is_closed:
-            room.learn(entry)
+        room.learn(entry)
         pending.acknowledge(entry)
         self._stored(room, entry)
         self._proceed(room)
