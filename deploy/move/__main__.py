@@ -1,7 +1,8 @@
 """`python -m deploy.move COMMAND`, which deploy/bin/move-database starts; what it can do is told there.
 
 Ends with 0: done; 1: refused or failed, and the message says what to do; 2: wrong arguments or settings; 3: the sides
-differ; 75: another run is at work. A run may be killed at any moment: the next one goes on from what it finds.
+differ; 75: another run is at work; 130: stopped (start: 0). A run may be killed at any moment: the next one goes on
+from what it finds.
 """
 
 import argparse

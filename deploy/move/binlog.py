@@ -157,13 +157,12 @@ def _changes(place: Place, tables: Mapping[str, Table], event: RowsEvent) -> Ite
         # What the binlog says of a column depends on binlog_row_metadata; we know it all.
         theirs.name, theirs.unsigned = ours.name, ours.is_unsigned
         theirs.character_set_name = ours.charset or "binary"
+    is_update = isinstance(event, UpdateRowsEvent)
     for row in event.rows:
         before = after = None
         if not isinstance(event, WriteRowsEvent):
-            is_update = isinstance(event, UpdateRowsEvent)
             before = _values(table, row, "before_" if is_update else "")
         if not isinstance(event, DeleteRowsEvent):
-            is_update = isinstance(event, UpdateRowsEvent)
             after = _values(table, row, "after_" if is_update else "")
         yield Change(table, None if before is None else table.key_of(before), after)
 
