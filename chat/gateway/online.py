@@ -133,13 +133,14 @@ class Online:
     async def look_up(self, members: Iterable[int]) -> None:
         """What the leases say of those members who are not here; what is news is shown to the sockets here.
 
-        A lease that was only renewed is none: `last_seen` of who is online moves all the time.
+        A lease that was only renewed is none: `last_seen` of who is online moves all the time. And whatever was heard
+        since the leases were asked is newer than their answer.
         """
         frames: dict[int, bytes] = {}
-        away = [member for member in members if member not in self._here]
-        for member, seen in (await self._leases.look_up(away)).items():
-            known = self._seen.get(member, NEVER)
-            if member not in self._here:
+        asked = {member: self._seen.get(member, NEVER) for member in members if member not in self._here}
+        for member, seen in (await self._leases.look_up(asked)).items():
+            known = asked[member]
+            if member not in self._here and self._seen.get(member, NEVER) is known:
                 self._seen[member] = seen
                 if seen.online != known.online or (seen != known and not seen.online):
                     frames[member] = encode(_presence(member, seen))

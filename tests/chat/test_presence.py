@@ -3,10 +3,13 @@
 from datetime import datetime
 
 import pytest
+from redis import Redis
 
 from dev.stack.redis import RedisServer
 from tests.chat.conftest import Place
 from tests.chat.devices import Device
+
+REDIS_WAITS_MS = 700  # less than the application does
 
 
 async def shown(device: Device, member: int, *, online: bool) -> str | None:
@@ -82,6 +85,20 @@ async def test_members_of_a_killed_process_go_offline_when_their_lease_ends(plac
     place.colours[0].application.kill_worker()
 
     await b.closed_with()
+    assert await shown(a, pair.members[1], online=False)
+
+
+async def test_what_redis_answers_late_does_not_hide_what_happened_meanwhile(place: Place, redis_server: RedisServer):
+    pair = place.pair
+    a = await place.device(0, pair.tokens[0])
+    with Redis.from_url(redis_server.url) as redis:
+        redis.client_pause(REDIS_WAITS_MS)
+
+    await place.device(0, pair.tokens[0])  # lets the process ask whether the partner is online
+    b = await place.device(0, pair.tokens[1])
+    await b.close()
+
+    assert await shown(a, pair.members[1], online=True)
     assert await shown(a, pair.members[1], online=False)
 
 
