@@ -10,6 +10,7 @@ from datetime import timedelta
 from itertools import product
 from typing import Any
 
+from django.db.models import Max
 from django.utils import timezone
 
 from accounts.models import Member, Profile
@@ -18,6 +19,8 @@ from accounts.services.sessions import open_session
 from accounts.tokens import issue_access
 from chat.services import rooms
 from core.ledger.ids import random_id
+from mainpage.models import Round
+from mainpage.rounds import advance
 
 PLACES = ("여름", "가을", "겨울", "새벽", "저녁", "강가", "언덕", "바다", "구름", "골목")
 CREATURES = ("나무", "토끼", "고래", "사슴", "여우", "나비", "참새", "거북", "다람", "수달", "제비", "조약")
@@ -32,9 +35,12 @@ def pairs(number: int, *, with_room: bool = True, hours_left: float = 22) -> Non
     print(json.dumps([_pair(names, hours_left=hours_left if with_room else None) for _ in range(number)]))
 
 
-def everybody_sits_out() -> None:
-    """So that a night pairs nobody but those who join from now on."""
+def a_new_night() -> None:
+    """Every night under way ends, and the next pairs nobody but those who join from now on."""
     Member.objects.update(taking_part_since=None)
+    last = Round.objects.filter(state__in=["paired", "open"]).aggregate(at=Max("closes_at"))["at"]
+    if last is not None:
+        advance(last)
 
 
 def _pair(names: Iterator[str], *, hours_left: float | None) -> dict[str, Any]:

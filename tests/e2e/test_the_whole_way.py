@@ -20,8 +20,8 @@ COUNTDOWN = re.compile(r"^\s*(\d+시간\s*)?\d+분\s*(\d+초)?\s*$")
 
 
 @pytest.fixture(autouse=True)
-def _nobody_else_takes_part(service: Served) -> None:
-    service.manage("shell", "-v", "0", "-c", "from tests.e2e.people import everybody_sits_out as end; end()")
+def _a_night_of_their_own(service: Served) -> None:
+    service.manage("shell", "-v", "0", "-c", "from tests.e2e.people import a_new_night; a_new_night()")
 
 
 async def test_two_people_meet_talk_and_part(window, service: Served) -> None:
