@@ -1,7 +1,14 @@
-"""What numbers a command's arguments may be, for argparse, which says what is wrong with one and ends with 2."""
+"""What numbers and times a command's arguments may be, for argparse, which says what is wrong and ends with 2."""
 
 from argparse import ArgumentTypeError
 from collections.abc import Callable
+from datetime import date, datetime, time
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+
+YEARS = range(2000, 2101)
+EXAMPLE = "2031-03-03T22:00+09:00"
 
 
 def number_up_to(most: int, *, unit: str = "", kind: Callable[[str], float] = float) -> Callable[[str], float]:
@@ -28,3 +35,33 @@ def days_up_to(most: int) -> Callable[[str], int]:
         return int(text)
 
     return parse
+
+
+def moment(text: str) -> datetime:
+    """ISO 8601 with an offset: a time without one would mean another moment on every machine."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.year not in YEARS:
+        raise ArgumentTypeError(f"{text!r} is not understood: write {EXAMPLE}, from {YEARS[0]} to {YEARS[-1]}")
+    if at.tzinfo is None:
+        raise ArgumentTypeError(f"{text!r} has no offset: write {EXAMPLE}")
+    return at
+
+
+def day(text: str) -> date:
+    try:
+        found = date.fromisoformat(text)
+    except ValueError:
+        found = None
+    if found is None or found.year not in YEARS:
+        raise ArgumentTypeError(f"{text!r} is not understood: write 2031-03-03, from {YEARS[0]} to {YEARS[-1]}")
+    return found
+
+
+def day_or_moment(text: str) -> datetime:
+    """A day begins in the service's time zone."""
+    if len(text) > len("2031-03-03"):
+        return moment(text)
+    return datetime.combine(day(text), time(), ZoneInfo(settings.SERVICE_TIME_ZONE))

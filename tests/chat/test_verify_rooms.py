@@ -239,7 +239,9 @@ def test_a_choice_that_is_not_understood_says_what_to_write(arguments: list[str]
         call_command("verify_rooms", *arguments)
 
 
-@pytest.mark.parametrize("arguments", [["--round", "tonight"], ["--since", "yesterday"], ["--since", ""]])
+@pytest.mark.parametrize(
+    "arguments", [["--round", "tonight"], ["--round", "9999-12-31"], ["--since", "yesterday"], ["--since", ""]]
+)
 def test_a_choice_that_is_not_understood_is_no_damage(arguments: list[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         verify_rooms.Command().run_from_argv(["manage.py", "verify_rooms", *arguments])

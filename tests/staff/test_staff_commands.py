@@ -114,6 +114,13 @@ def test_a_suspension_is_set_and_lifted(pair: tuple[int, int]) -> None:
     ]
 
 
+def test_who_is_not_suspended_is_not_let_in_again(pair: tuple[int, int]) -> None:
+    with pytest.raises(CommandError, match="is not suspended"):
+        run("suspend_member", pair[0], "--lift", *DONE)
+
+    assert written_down() == []
+
+
 @pytest.mark.parametrize(
     ("until", "said"),
     [

@@ -8,7 +8,7 @@ from django.utils import timezone
 from accounts import selectors
 from accounts.services import standing
 from core.http.times import iso
-from core.ledger.arguments import days_up_to
+from core.ledger import arguments
 from core.ledger.terminal import StaffCommand
 
 DAYS_MAX = 3650
@@ -20,8 +20,9 @@ class Command(StaffCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("member", type=int, help="id of the member")
         until = parser.add_mutually_exclusive_group(required=True)
-        until.add_argument("--days", type=days_up_to(DAYS_MAX), metavar="N", help=f"from now on, at most {DAYS_MAX}")
-        until.add_argument("--until", type=a_moment_to_come, metavar="TIME", help="such as 2031-03-03T22:00+09:00")
+        days = arguments.days_up_to(DAYS_MAX)
+        until.add_argument("--days", type=days, metavar="N", help=f"from now on, at most {DAYS_MAX}")
+        until.add_argument("--until", type=a_moment_to_come, metavar="TIME", help=f"such as {arguments.EXAMPLE}")
         until.add_argument("--lift", action="store_true", help="end a suspension")
         super().add_arguments(parser)
 
@@ -29,8 +30,11 @@ class Command(StaffCommand):
         known = selectors.known(options["member"])
         if known is None or known.withdrawn_at:
             raise CommandError(f"There is no member {options['member']}.")
-        until = moment(options)
-        now = f"suspended until {iso(known.suspended_until)}" if known.suspended_until else "not suspended"
+        before, until = known.suspended_until, moment(options)
+        is_suspended = before is not None and before > timezone.now()
+        if options["lift"] and not is_suspended:
+            raise CommandError(f"{known} is not suspended.")
+        now = f"suspended until {iso(before)}" if before and is_suspended else "not suspended"
         return [f"{known}: {now}; will be {f'suspended until {iso(until)}' if until else 'let in again'}."]
 
     def carry_out(self, options: dict[str, Any]) -> str:
@@ -49,13 +53,7 @@ def moment(options: dict[str, Any]) -> datetime | None:
 
 
 def a_moment_to_come(text: str) -> datetime:
-    """A time without an offset would mean another moment on every machine."""
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise ArgumentTypeError(f"{text!r} is not understood: write 2031-03-03T22:00+09:00") from None
-    if at.tzinfo is None:
-        raise ArgumentTypeError(f"{text!r} has no offset: write 2031-03-03T22:00+09:00")
+    at = arguments.moment(text)
     if at <= timezone.now():
         raise ArgumentTypeError(f"{text!r} is over already; --lift ends a suspension")
     return at

@@ -1,8 +1,8 @@
 import json
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,6 +15,7 @@ from chat.message_log.verify import Finding
 from chat.services import verification
 from chat.services.verification import Selection, Verified
 from core.ledger import progress
+from core.ledger.arguments import day, day_or_moment
 
 FINDINGS_KEPT = 1000  # for --json; the number told is that of all
 COULD_NOT_LOOK = 2
@@ -30,7 +31,8 @@ class Command(BaseCommand):
         which = parser.add_mutually_exclusive_group(required=True)
         which.add_argument("rooms", nargs="*", type=int, default=[], metavar="ROOM", help="ids of rooms")
         which.add_argument("--round", type=day, metavar="DATE", help="the rooms of that evening, such as 2031-03-03")
-        which.add_argument("--since", type=moment, metavar="TIME", help="rooms that opened since: a date, or ISO 8601")
+        since = "rooms that opened since: a date, or ISO 8601"
+        which.add_argument("--since", type=day_or_moment, metavar="TIME", help=since)
         which.add_argument("--all", action="store_true", help="every room, also those only the log knows")
         parser.add_argument("--json", action="store_true", help="one JSON object in place of lines")
 
@@ -79,30 +81,8 @@ def selected(options: dict[str, Any]) -> Selection:
     if options["all"]:
         return Selection()
     if options["round"]:
-        noon = datetime.combine(options["round"], time(12), service_time_zone())
+        noon = datetime.combine(options["round"], time(12), ZoneInfo(settings.SERVICE_TIME_ZONE))
         return Selection(opened_from=noon, opened_before=noon + timedelta(days=1))
     if options["since"]:
         return Selection(opened_from=options["since"])
     return Selection(ids=options["rooms"])
-
-
-def moment(text: str) -> datetime:
-    """A date begins in the service's time zone; a time without an offset would mean another moment on every machine."""
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise ArgumentTypeError(f"{text!r} is not understood: write 2031-03-03 or 2031-03-03T22:00+09:00") from None
-    if at.tzinfo is None and len(text) > len("2031-03-03"):
-        raise ArgumentTypeError(f"{text!r} has no offset: write 2031-03-03T22:00+09:00")
-    return at if at.tzinfo is not None else at.replace(tzinfo=service_time_zone())
-
-
-def day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise ArgumentTypeError(f"{text!r} is not understood: write a date, such as 2031-03-03") from None
-
-
-def service_time_zone() -> ZoneInfo:
-    return ZoneInfo(settings.SERVICE_TIME_ZONE)
