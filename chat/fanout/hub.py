@@ -169,20 +169,22 @@ class Hub:
 
     def deliver(self, room: LiveRoom, event: Event) -> None:
         """An entry, however it came. What comes early is held; what came before is dropped."""
-        if event.seq > room.delivered + 1:
+        seq = event.seq
+        if seq > room.delivered + 1:
             if len(room.held) < HELD:
-                room.held[event.seq] = event
-            self._ahead_of(room, event.seq)
+                room.held[seq] = event
+            self._ahead_of(room, seq)
             return
-        due = event if event.seq > room.delivered else None
+        due = event if seq > room.delivered else None
         while due is not None:
-            room.delivered = due.seq
-            if due.seq > room.last or due.is_closed:
+            room.delivered = seq
+            if seq > room.last or due.is_closed:
                 room.learn(due)
             for subscription in room.subscriptions:
                 if subscription.live:
                     subscription.show(due)
-            due = room.held.pop(due.seq + 1, None) if room.held else None
+            seq += 1
+            due = room.held.pop(seq, None) if room.held else None
 
     def repair(self, room: LiveRoom) -> None:
         """Read what the log has beyond what was delivered. Asked again while reading: that read may be too early."""

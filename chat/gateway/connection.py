@@ -96,49 +96,56 @@ class Connection(asyncio.Protocol):
             data, self._rest = self._rest + data, b""
         at, end = 0, len(data)
         while end - at >= 2 and not self._closing:
-            head, size, start = data[at], data[at + 1] - MASKED, at + 2
+            head = data[at]
+            size = data[at + 1] - MASKED
+            key = at + 2
             if size < 0:  # 5.1: a client must mask
                 return self.close(PROTOCOL_ERROR)
             if head & CONTROL and (size > 125 or not head & FIN):  # 5.5
                 return self.close(PROTOCOL_ERROR)
             if size == 126:
-                if end - start < 2:
+                key += 2
+                if key > end:
                     break
-                size, start = data[start] << 8 | data[start + 1], start + 2
+                size = data[key - 2] << 8 | data[key - 1]
             elif size == 127:
-                if end - start < 8:
+                key += 8
+                if key > end:
                     break
-                size, start = int.from_bytes(data[start : start + 8], "big"), start + 8
+                size = int.from_bytes(data[key - 8 : key], "big")
             if size > MAX_FRAME_BYTES:
                 return self.close(CloseCode.FRAME_TOO_BIG)
-            begin = start + 4  # behind the key
-            if begin + size > end:
+            begin = key + 4
+            stop = begin + size
+            if stop > end:
                 break
-            at = begin + size
-            payload = apply_mask(data[begin:at], data[start:begin])
-            if head == WHOLE_TEXT and self._fragments is None:
-                self._text(payload)
-            else:
-                self._seldom(head, payload)
-        if self._closing:
-            self._ignore(end - at)
-        elif at < end:
-            self._rest = data[at:]
-
-    def _text(self, payload: bytes) -> None:
-        try:
-            payload.decode()  # 8.1
-        except UnicodeDecodeError:
-            self.close(BAD_DATA)
-        else:
+            at = stop
+            payload = apply_mask(data[begin:stop], data[key:begin])
+            if head != WHOLE_TEXT or self._fragments is not None:
+                whole = self._completed_by(head, payload)
+                if whole is None:
+                    continue
+                payload = whole
+            try:
+                payload.decode()  # 8.1
+            except UnicodeDecodeError:
+                return self.close(BAD_DATA)
             if self.session is not None:
                 self.session.received(payload)
+        if at < end:
+            if self._closing:
+                self._ignore(end - at)
+            else:
+                self._rest = data[at:]
 
-    def _seldom(self, head: int, payload: bytes) -> None:
-        """Control frames, fragments and mistakes: hardly ever seen from our clients."""
+    def _completed_by(self, head: int, payload: bytes) -> bytes | None:
+        """Control frames, fragments and mistakes: hardly ever seen from our clients.
+
+        The whole message, if this was the last fragment of one.
+        """
         opcode, final = head & OPCODE, head & FIN
         if self.session is None or not self.session.may_go_on():
-            return
+            return None
         if head & RSV:  # 5.2: no extension was negotiated
             self.close(PROTOCOL_ERROR)
         elif opcode == PING:
@@ -156,9 +163,10 @@ class Connection(asyncio.Protocol):
                 self.close(CloseCode.FRAME_TOO_BIG)
             elif final:
                 whole, self._fragments = self._fragments, None
-                self._text(whole)
+                return whole
         elif opcode != PONG:
             self.close(PROTOCOL_ERROR)
+        return None
 
     def _closed_by_peer(self, payload: bytes) -> None:
         """Answer, and end the connection at once: it is the server's to do so (7.1.1)."""

@@ -58,6 +58,7 @@ FRAME_BURST, FRAMES_PER_S = 400.0, 50.0
 # A token bucket in one float: until when a socket has used up its even share; so far ahead of now it may be at most.
 SENDS_AHEAD_S = (SEND_BURST - 1) / SENDS_PER_S
 FRAMES_AHEAD_S = (FRAME_BURST - 1) / FRAMES_PER_S
+A_SEND_S, A_FRAME_S = 1 / SENDS_PER_S, 1 / FRAMES_PER_S
 BAD_FRAMES = 20  # then the connection ends with 4500
 COUNTED_CODES = {0, 1000, 1001, 1002, 1003, 1007, *CloseCode}  # a peer may choose any other: they are counted as one
 NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # the last: nested too deeply
@@ -123,7 +124,7 @@ class Session:
         if until > now + FRAMES_AHEAD_S:
             self.socket.close(CloseCode.FLOODING)
             return False
-        self._frames_until = until + 1 / FRAMES_PER_S
+        self._frames_until = until + A_FRAME_S
         return True
 
     def received(self, payload: bytes) -> None:
@@ -132,7 +133,7 @@ class Session:
         if until > now + FRAMES_AHEAD_S:
             self.socket.close(CloseCode.FLOODING)
             return
-        self._frames_until = until + 1 / FRAMES_PER_S
+        self._frames_until = until + A_FRAME_S
         try:
             frame = decode(payload)
         except msgspec.ValidationError as error:
@@ -233,11 +234,21 @@ class Session:
             wait_s = until - now - SENDS_AHEAD_S + TICK_S  # the clock that will judge may be late by a tick
             self._fail(ErrorCode.RATE_LIMITED, ref=frame.client_id, retry_after_s=wait_s)
         else:
-            self._sends_until = until + 1 / SENDS_PER_S
-            trace, self._process.trace = self._process.trace, None
-            stored, refused = subscription.acknowledge, self.refused
-            room, member, client_id = subscription.room, self.member, frame.client_id
-            self._process.sending.submit(Pending(room, member, client_id, text, stored, refused, trace))
+            self._sends_until = until + A_SEND_S
+            trace = self._process.trace
+            if trace is not None:
+                self._process.trace = None
+            self._process.sending.submit(
+                Pending(
+                    subscription.room,
+                    self.member,
+                    frame.client_id,
+                    text,
+                    subscription.acknowledge,
+                    self.refused,
+                    trace,
+                )
+            )
 
     def _sync(self, frame: Sync) -> None:
         subscription = self.subscriptions.get(frame.room)

@@ -98,7 +98,8 @@ class MessageLog:
     """`append` from anywhere on the event loop; `run` is the one task that writes.
 
     `stored(room, entry)` is called when an entry is known to be in the log, before its room's next message is taken;
-    `learnt(room, entries)` with what a settling read found; `idle(room)` when a room has no message left here.
+    `learnt(room, entries)` with what a settling read found; `idle(room)` when a room has no message left here, and
+    nobody listens.
     """
 
     def __init__(
@@ -133,10 +134,13 @@ class MessageLog:
         if not self._waiting:
             self._nothing_waits.clear()
         self._waiting += 1
-        if room.writing is None:
-            self._write_next(room, pending)
-        else:
+        if room.writing is not None:
             room.queue.append(pending)
+            return
+        room.writing = pending
+        if not self._next:
+            self._begin_batch()
+        self._next.append(pending)
 
     async def run(self) -> None:
         """Write batch after batch until cancelled."""
@@ -166,9 +170,12 @@ class MessageLog:
     def _write_next(self, room: RoomTail, pending: Pending) -> None:
         room.writing = pending
         if not self._next:
-            self._oldest = time.perf_counter()
-            self._wake.set()
+            self._begin_batch()
         self._next.append(pending)
+
+    def _begin_batch(self) -> None:
+        self._oldest = time.perf_counter()
+        self._wake.set()
 
     async def _write(self, batch: list[Pending]) -> None:
         now = time.time_ns() // 1_000_000
@@ -204,15 +211,12 @@ class MessageLog:
         metrics.COMMIT_SECONDS.observe(time.perf_counter() - began)
         metrics.COMMIT_MESSAGES.observe(len(placed))
         metrics.STORED.inc(len(placed) - len(refused))
-        for position, (pending, entry) in enumerate(placed):
-            code = refused.get(position)
-            if code is None:
-                self._done(pending, entry)
-            elif code == DUPLICATE_KEY:
-                self._settle_soon(pending)
-            else:
-                logger.error("MongoDB refused a message of room %d with code %d", pending.room.id, code)
-                self._refuse(pending, "invalid")
+        for position, code in refused.items():
+            self._doubt(placed[position][0], code)
+        if refused:
+            placed = [each for position, each in enumerate(placed) if position not in refused]
+        for pending, entry in placed:
+            self._done(pending, entry)
 
     def _trace(self, carried: list[Trace], now: float) -> Trace | None:
         if now < self._trace_again:
@@ -221,6 +225,13 @@ class MessageLog:
         return Trace("commit", "message_log.append", caused_by=carried)
 
     # --- refused, unknown, or the room is closed
+    def _doubt(self, pending: Pending, code: int) -> None:
+        if code == DUPLICATE_KEY:
+            self._settle_soon(pending)
+        else:
+            logger.error("MongoDB refused a message of room %d with code %d", pending.room.id, code)
+            self._done(pending, None, "invalid")
+
     def _settle_soon(self, pending: Pending) -> None:
         """In a task of its own: the other rooms go on."""
         task = asyncio.create_task(self._settle_or_give_up(pending), name=f"settle room {pending.room.id}")
@@ -261,9 +272,9 @@ class MessageLog:
             if verdict is Verdict.STORED and own is not None:
                 self._done(pending, own)
             elif verdict is Verdict.CONFLICT:
-                self._refuse(pending, "conflict")
+                self._done(pending, None, "conflict")
             elif verdict is Verdict.ENDED:
-                self._refuse(pending, "room_closed")
+                self._done(pending, None, "room_closed")
             else:
                 if room.last == known:  # MongoDB errs, or its reads lag: the log does not show why it was not stored
                     await asyncio.sleep(SETTLE_AGAIN_S)
@@ -287,23 +298,21 @@ class MessageLog:
         self._idle(room)
 
     # --- done
-    def _done(self, pending: Pending, entry: Entry) -> None:
+    def _done(self, pending: Pending, entry: Entry | None, refusal: str = "") -> None:
+        """It is this entry of the log, or refused. Then the next one of its room is taken."""
         room = pending.room
-        room.learn(entry)
-        pending.acknowledge(entry)
-        self._stored(room, entry)
-        self._proceed(room)
-
-    def _refuse(self, pending: Pending, code: str) -> None:
-        pending.refuse(code)
-        self._proceed(pending.room)
-
-    def _proceed(self, room: RoomTail) -> None:
+        if entry is None:
+            pending.refuse(refusal)
+        else:
+            if entry.seq > room.last:  # what follows is room.learn, without a call for every message
+                room.last, room.last_sent_at = entry.seq, entry.sent_at
+            pending.acknowledge(entry)
+            self._stored(room, entry)
         self._waiting -= 1
         if not self._waiting:
             self._nothing_waits.set()
         room.writing = None
         if room.queue:
-            self._write_next(room, room.queue.popleft())
-        else:
+            self._write_next(room, room.queue.pop(0))
+        elif not room.subscriptions:
             self._idle(room)

@@ -59,22 +59,17 @@ class EchoConnection(Connection):
         self._is_binary = False
         super().__init__(*args, **options)
 
-    def _seldom(self, head: int, payload: bytes) -> None:
+    def _completed_by(self, head: int, payload: bytes) -> bytes | None:
         begins = head & OPCODE in (TEXT, BINARY) and self._fragments is None and not head & RSV
         if begins:
             self._is_binary = head & OPCODE == BINARY
             head = head & FIN | TEXT
-        if begins and head & FIN:
-            self._text(payload)
-        else:
-            super()._seldom(head, payload)
-
-    def _text(self, payload: bytes) -> None:
-        if self._is_binary:
-            self._is_binary = False
-            self.transport.write(bytes((FIN | BINARY,)) + text_header(len(payload))[1:] + payload)
-        else:
-            super()._text(payload)
+        whole = payload if begins and head & FIN else super()._completed_by(head, payload)
+        if whole is None or not self._is_binary:
+            return whole
+        self._is_binary = False
+        self.transport.write(bytes((FIN | BINARY,)) + text_header(len(whole))[1:] + whole)
+        return None
 
 
 class Handshake(asyncio.Protocol):
