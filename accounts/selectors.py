@@ -1,5 +1,6 @@
 """What others may know of members. Reads only; bounded numbers of queries, said at each."""
 
+import sys
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -153,7 +154,8 @@ def nameplates(member_ids: Collection[int]) -> dict[int, Nameplate]:
             """,  # noqa: S608 - marks, no values
             [*found],
         )
-        found.update((id_, Nameplate(nickname, gender)) for id_, nickname, gender in cursor.fetchall())
+        rows = cursor.fetchall()
+    found.update((id_, Nameplate(nickname, sys.intern(gender))) for id_, nickname, gender in rows)
     return found
 
 

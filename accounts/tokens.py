@@ -6,6 +6,7 @@ Reading one never touches a database: the socket gateway reads an access token f
 import hashlib
 import hmac
 import secrets
+import sys
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import asdict, dataclass
@@ -74,7 +75,8 @@ def read_access(token: str) -> AccessToken:
     header, _, payload = signed.partition(b".")
     try:
         claims = _decode_claims(urlsafe_b64decode(payload + b"=="))
-        access = AccessToken(int(claims.sub), claims.sid, claims.iat, claims.exp, claims.lang or settings.LANGUAGE_CODE)
+        language = sys.intern(claims.lang or settings.LANGUAGE_CODE)  # every socket keeps its token
+        access = AccessToken(int(claims.sub), claims.sid, claims.iat, claims.exp, language)
     except (msgspec.MsgspecError, ValueError) as error:
         raise InvalidToken from error
     if header != HEADER or access.expires_at <= time.time():

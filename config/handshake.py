@@ -135,12 +135,11 @@ def taken_by(method: bytes, path: bytes, headers: Headers) -> ChatProcess | Refu
 
 
 def open_socket(chat: ChatProcess, transport: Any, connections: set[Any], *, headers: Headers) -> None:
-    """In `connections` uvicorn finds the socket on SIGTERM, tells it to shut down, and waits until it is gone."""
+    """uvicorn waits on SIGTERM until `connections` is empty."""
     offered = [each.strip() for each in headers.get(b"sec-websocket-protocol", b"").split(b",")]
     chosen = OUR_SUBPROTOCOL if OUR_SUBPROTOCOL in offered else None
     transport.write(accept_response(headers[b"sec-websocket-key"], chosen))
-    connection = Connection(transport, chat, forget=connections.discard)
-    connections.add(connection)
+    connection = Connection(transport, chat, connections=connections)
     transport.set_protocol(connection)
     if delay_ms := chat.admission.knock():
         connection.close(CloseCode.TRY_LATER, str(delay_ms))

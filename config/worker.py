@@ -1,9 +1,14 @@
 """`gunicorn -k config.worker.Worker`: uvicorn's worker, with our sockets in place of ASGI ones, on the same port."""
 
 import sys
+from socket import SO_SNDBUF, SOL_SOCKET
 
 from gunicorn.arbiter import Arbiter
 from uvicorn_worker import UvicornWorker
+
+# Every socket that is accepted inherits it. Left alone, the kernel grows it to 4 MiB before we hear that a peer has
+# stopped reading.
+SEND_BUFFER = 64 * 1024
 
 
 class Worker(UvicornWorker):
@@ -21,6 +26,8 @@ class Worker(UvicornWorker):
         self.config.app = self.wsgi
         server = DrainingServer(self.config, grace_s=self.cfg.graceful_timeout)
         self._install_sigquit_handler()
+        for listener in self.sockets:
+            listener.sock.setsockopt(SOL_SOCKET, SO_SNDBUF, SEND_BUFFER)
         await server.serve(sockets=self.sockets)
         if not server.started:
             sys.exit(Arbiter.WORKER_BOOT_ERROR)

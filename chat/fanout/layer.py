@@ -62,7 +62,7 @@ class RoomLayer(BaseChannelLayer):
         self.unwell = True  # until the first subscription is confirmed
         self._hears = False  # the subscription stands
         self._channels: dict[str, asyncio.Queue[dict[str, Any]]] = {}
-        self._groups: dict[str, set[str]] = {}
+        self._groups: dict[str, tuple[str, ...]] = {}  # tuples, not sets: nearly all have one channel
         self._peers: dict[str, frozenset[str]] = {}  # group we have asked for → other processes that have it
         self._settling: dict[str, float] = {}  # group → until when its peers are not known for sure
         self._joins: set[str] = set()
@@ -102,16 +102,18 @@ class RoomLayer(BaseChannelLayer):
 
     async def group_add(self, group: str, channel: str) -> None:
         """Returns at once: nobody waits for Redis. What the others have, they tell when they hear of us."""
-        members = self._groups.setdefault(group, set())
-        members.add(channel)
-        if len(members) == 1:
+        members = self._groups.get(group, ())
+        if channel not in members:
+            self._groups[group] = (*members, channel)
+        if not members:
             self._parts.discard(group)
             self._join(group)
 
     async def group_discard(self, group: str, channel: str) -> None:
-        members = self._groups.get(group, set())
-        members.discard(channel)
-        if not members and self._groups.pop(group, None) is not None:
+        members = tuple(each for each in self._groups.get(group, ()) if each != channel)
+        if members:
+            self._groups[group] = members
+        elif self._groups.pop(group, None) is not None:
             self._joins.discard(group)
             self._settling.pop(group, None)
             if self._peers.pop(group, None):

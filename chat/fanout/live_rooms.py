@@ -62,7 +62,7 @@ class Subscription:
     log, or the client has been told to `sync`. `turn` tells a newer catch-up from an older one.
     """
 
-    __slots__ = ("acks", "cursor", "live", "lost_some", "member", "outlet", "room", "turn")
+    __slots__ = ("acks", "cursor", "live", "lost_some", "member", "outlet", "room", "turn", "typed")
 
     def __init__(self, room: "LiveRoom", member: int, outlet: Outlet, *, cursor: int) -> None:
         self.room = room
@@ -73,6 +73,7 @@ class Subscription:
         self.turn = 0
         self.lost_some = False  # with its backlog read positions may have gone
         self.acks: dict[int, bytes] | None = None
+        self.typed = 0.0  # when its member last said so, by the clock of the sockets
 
     def show(self, event: Event) -> None:
         seq, outlet = event.seq, self.outlet

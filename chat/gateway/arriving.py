@@ -85,7 +85,7 @@ class Arrivals:
     async def _rooms_for(self, arriving: list[Session]) -> dict[int, dict[int, RoomFacts]]:
         """member → rooms: from memory, else by one question for all; their views are there when this returns."""
         known = self._rooms.facts
-        facts = {session.member: dict(known.get(session.member, {})) for session in arriving}
+        facts = {session.member: self._rooms.facts_of(session.member) for session in arriving}
         remembered = {member for rooms in facts.values() for room in rooms.values() for member in room.members}
         nameplates = {member: self._rooms.nameplates[member] for member in remembered}
         unknown = {member for member in facts if member not in known}
@@ -107,11 +107,11 @@ class Arrivals:
         """Say `ready`, then what was missed, then live. Nothing is awaited in here, so nothing can pass in between."""
         if self._is_turned_away(session):  # it was signed out while its rooms were read
             return
-        rooms = rooms | self._rooms.facts.get(session.member, {})  # those it resumes, and those that opened meanwhile
+        rooms = rooms | self._rooms.facts_of(session.member)  # those it resumes, and those that opened meanwhile
         if any(self._rooms.live.get(room) is None for room in rooms):
             self.arrive(session)  # a view was forgotten while the others' were read: once more
             return
-        self._rooms.facts[session.member] = rooms
+        self._rooms.facts[session.member] = tuple(rooms.values())
         states, subscriptions = [], []
         for facts in rooms.values():
             room = self._rooms.live[facts.id]

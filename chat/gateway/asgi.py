@@ -10,7 +10,7 @@ from typing import Any
 from chat.gateway import process as chat_process
 from chat.gateway.clock import clock
 from chat.gateway.outgoing import Outgoing
-from chat.gateway.session import Session
+from chat.gateway.session import Session, resync
 from chat.protocol import MAX_FRAME_BYTES, SUBPROTOCOL, CloseCode
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -32,7 +32,7 @@ class AsgiSocket:
         self._ready: list[bytes] = []
         self.aborted = asyncio.Event()
         self.session = Session(process, self)
-        self.outgoing = Outgoing(self._write, resync=self.session.resync, overflowing=self._overflowing)
+        self.outgoing = Outgoing(self._write, resync=resync, overflowing=self._overflowing)
         self.session.greet(self.outgoing)
 
     def _write(self, frame: bytes) -> None:

@@ -6,23 +6,19 @@ bounded queue (outgoing.py). Knows nothing of rooms or messages. Sections in com
 
 import asyncio
 from base64 import b64encode
-from collections.abc import Callable
 from hashlib import sha1
-from socket import SO_SNDBUF, SOL_SOCKET
 from typing import TYPE_CHECKING
 
 from websockets.speedups import apply_mask
 
 from chat.gateway.clock import clock
 from chat.gateway.outgoing import Outgoing
-from chat.gateway.session import Session
+from chat.gateway.session import Session, resync
 from chat.protocol import MAX_FRAME_BYTES, CloseCode
 
 if TYPE_CHECKING:
     from chat.gateway.process import ChatProcess
 
-# A fixed send buffer: left alone, the kernel grows it to 4 MiB before we hear that the peer has stopped reading.
-SEND_BUFFER = 64 * 1024
 CLOSE_WITHIN_S = 5
 IGNORED_BYTES = 1 << 20  # read and thrown away after our close; whoever sends more is not read any more
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # 1.3
@@ -58,8 +54,8 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_closing",
         "_code",
+        "_connections",
         "_deadline",
-        "_forget",
         "_fragments",
         "_ignored",
         "_rest",
@@ -70,10 +66,8 @@ class Connection(asyncio.Protocol):
         "transport",
     )
 
-    def __init__(
-        self, transport: asyncio.Transport, process: "ChatProcess", *, forget: Callable[["Connection"], None]
-    ) -> None:
-        """`forget` is called when the socket has ended."""
+    def __init__(self, transport: asyncio.Transport, process: "ChatProcess", *, connections: set["Connection"]) -> None:
+        """In `connections` until the socket has ended: there uvicorn finds it, to tell it to shut down."""
         self.transport = transport
         self.heard = clock.now
         self.stuck_since: float | None = None
@@ -83,10 +77,10 @@ class Connection(asyncio.Protocol):
         self._code = 0  # with which it ended
         self._deadline: asyncio.TimerHandle | None = None
         self._ignored = 0
-        self._forget = forget
-        transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_SNDBUF, SEND_BUFFER)
+        self._connections = connections
+        connections.add(self)
         self.session: Session | None = Session(process, self)
-        self.outgoing = Outgoing(self._write, resync=self.session.resync, overflowing=self._overflowing)
+        self.outgoing = Outgoing(self._write, resync=resync, overflowing=self._overflowing)
         self.session.greet(self.outgoing)
 
     # --- reading
@@ -239,7 +233,7 @@ class Connection(asyncio.Protocol):
             self._deadline.cancel()
         session, self.session = self.session, None
         self.outgoing.end()
-        self._forget(self)
+        self._connections.discard(self)
         if session is not None:
             session.lost(self._code)
 

@@ -1,7 +1,6 @@
 """Who has a socket in this process: every session, and those of each member."""
 
 import time
-from collections.abc import Sequence
 
 from chat.gateway.session import Session
 from chat.selectors import RoomFacts
@@ -10,7 +9,7 @@ from chat.selectors import RoomFacts
 class Here:
     def __init__(self) -> None:
         self.sessions: set[Session] = set()  # also those that have not identified yet
-        self._of_member: dict[int, list[Session]] = {}  # in order of arrival
+        self._of_member: dict[int, tuple[Session, ...]] = {}  # in order of arrival
 
     def __contains__(self, member: int) -> bool:
         return member in self._of_member
@@ -18,7 +17,7 @@ class Here:
     def members(self) -> list[int]:
         return list(self._of_member)
 
-    def sessions_of(self, member: int) -> Sequence[Session]:
+    def sessions_of(self, member: int) -> tuple[Session, ...]:
         """In order of arrival; also those that are about to close."""
         return self._of_member.get(member, ())
 
@@ -32,14 +31,16 @@ class Here:
 
     def count_in(self, session: Session) -> None:
         session.came = time.time_ns() // 1000
-        self._of_member.setdefault(session.member, []).append(session)
+        self._of_member[session.member] = (*self.sessions_of(session.member), session)
 
     def count_out(self, session: Session) -> bool:
         """Whether this was the member's last socket here."""
-        sessions = self._of_member.get(session.member, [])
+        sessions = self.sessions_of(session.member)
         if session not in sessions:
             return False
-        sessions.remove(session)
-        if not sessions:
+        others = tuple(each for each in sessions if each is not session)
+        if others:
+            self._of_member[session.member] = others
+        else:
             del self._of_member[session.member]
-        return not sessions
+        return not others

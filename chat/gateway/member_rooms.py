@@ -24,7 +24,7 @@ class MemberRooms:
         self._sending = sending
         self._hub = hub
         self._ask = ask
-        self.facts: dict[int, dict[int, RoomFacts]] = {}  # member → rooms, while it has a session here
+        self.facts: dict[int, tuple[RoomFacts, ...]] = {}  # member → rooms, while it has a session here
         self.nameplates: dict[int, Nameplate] = {}  # of everybody in those rooms
 
     async def find(self, members: Collection[int], *, also: Collection[int] = ()) -> Found:
@@ -34,6 +34,10 @@ class MemberRooms:
         """
         found: Found = await self._ask(rooms_and_nameplates, list(members), also)
         return found
+
+    def facts_of(self, member: int) -> dict[int, RoomFacts]:
+        """By room; none while the member has no session here."""
+        return {room.id: room for room in self.facts.get(member, ())}
 
     async def view(self, facts: Iterable[RoomFacts]) -> None:
         """Have a view of each of these rooms. Raises LogUnreadable."""
@@ -68,7 +72,7 @@ class MemberRooms:
     def forget_strangers(self) -> set[int]:
         """Drop the nameplates of those who are in no room of this process any more; the ones who are."""
         concerned = {
-            member for rooms in self.facts.values() for room in rooms.values() for member in room.members
+            member for rooms in self.facts.values() for room in rooms for member in room.members
         } | self.facts.keys()
         self.nameplates = {member: each for member, each in self.nameplates.items() if member in concerned}
         return concerned

@@ -51,7 +51,7 @@ class Online:
         self._left.pop(member, None)
         self._note([member])
         if len(sockets) == 1:
-            self._came[member] = rooms = self._rooms.facts[member].values()
+            self._came[member] = rooms = self._rooms.facts[member]
             self._show_here(member, Seen(online=True, last_seen=now_ms()), rooms)
         elif len(sockets) > SOCKETS_PER_MEMBER:
             self.replace(member, sockets[-SOCKETS_PER_MEMBER].came)
@@ -92,6 +92,7 @@ class Online:
         """
         has_lease = record is None or record.seen.online or member not in self._here
         if has_lease and (rooms := self._came.pop(member, None)) is not None:
+            rooms = self._rooms.facts.get(member, rooms)  # one may have opened meanwhile
             self._tell_others(member, Seen(online=True, last_seen=now_ms()), rooms)
         if member in self._here:
             if record is not None and len(record.sockets) > SOCKETS_PER_MEMBER:

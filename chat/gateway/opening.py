@@ -71,7 +71,7 @@ class Openings:
             return  # forgotten again already: the next look finds it
         for member in facts.members:
             if member in self._rooms.facts:
-                self._rooms.facts[member][facts.id] = facts
+                self._rooms.facts[member] = tuple((self._rooms.facts_of(member) | {facts.id: facts}).values())
         for session in self._here.sessions_in(facts):
             if facts.id not in session.subscriptions:
                 state = self._rooms.state(facts, room, session.member, is_online=self._online.is_online)

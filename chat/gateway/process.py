@@ -163,7 +163,7 @@ class ChatProcess:
             self.hub.leave(subscription)
         if session.came:
             is_last = self.here.count_out(session)
-            rooms = self.member_rooms.facts.pop(session.member, {}).values() if is_last else None
+            rooms = self.member_rooms.facts.pop(session.member, ()) if is_last else None
             self.online.went(session.member, rooms)
 
     # --- what sessions ask

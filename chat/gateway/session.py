@@ -6,7 +6,8 @@ asked of the process, which answers by calling back.
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
@@ -14,7 +15,7 @@ from django.conf import settings
 from django.utils import translation
 
 from accounts.tokens import AccessToken, InvalidToken, read_access
-from chat.fanout.live_rooms import LiveRoom, Subscription
+from chat.fanout.live_rooms import Subscription
 from chat.gateway.clock import TICK_S, clock
 from chat.gateway.outgoing import Backlogged, Outgoing
 from chat.message_log.append import Pending
@@ -61,6 +62,7 @@ FRAMES_AHEAD_S = (FRAME_BURST - 1) / FRAMES_PER_S
 A_SEND_S, A_FRAME_S = 1 / SENDS_PER_S, 1 / FRAMES_PER_S
 BAD_FRAMES = 20  # then the connection ends with 4500
 COUNTED_CODES = {0, 1000, 1001, 1002, 1003, 1007, *CloseCode}  # a peer may choose any other: they are counted as one
+NOTHING: Mapping[int, int] = MappingProxyType({})
 NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # the last: nested too deeply
 
 
@@ -85,7 +87,6 @@ class Session:
         "_frames_until",
         "_process",
         "_sends_until",
-        "_typed",
         "access",
         "came",
         "member",
@@ -104,11 +105,10 @@ class Session:
         self.came = 0  # when it was let in, microseconds since 1970
         self.access: AccessToken | None = None
         self.member = 0
-        self.resume: dict[int, int] = {}  # room → the last seq the client has
+        self.resume = NOTHING  # room → the last seq the client has
         self.subscriptions: dict[int, Subscription] = {}
         self._answers = ANONYMOUS
         self._frames_until = self._sends_until = self.opened
-        self._typed: dict[int, float] = {}
         self._bad = 0
 
     def greet(self, outgoing: Outgoing) -> None:
@@ -213,6 +213,7 @@ class Session:
 
     def welcome(self) -> None:
         """The process has sent `ready`."""
+        self.resume = NOTHING  # never asked for again; an empty dict for each socket takes room
         self._answers = IDENTIFIED
 
     # --- Identified
@@ -251,37 +252,36 @@ class Session:
             )
 
     def _sync(self, frame: Sync) -> None:
-        subscription = self.subscriptions.get(frame.room)
-        if subscription is None:
-            self._fail(ErrorCode.NOT_A_MEMBER, ref="sync")
-        else:
+        subscription = self._subscription(frame.room, "sync")
+        if subscription is not None:
             self._process.catch_up(subscription, frame.after)
 
     def _read(self, frame: ReadUpTo) -> None:
-        room = self._room(frame.room, "message.read")
-        if room is not None:
-            self._process.read_up_to(room, self.member, frame.seq)
+        subscription = self._subscription(frame.room, "message.read")
+        if subscription is not None:
+            self._process.read_up_to(subscription.room, self.member, frame.seq)
 
     def _typing(self, frame: StartTyping) -> None:
-        room = self._room(frame.room, "typing")
-        if room is not None and clock.now - self._typed.get(room.id, 0.0) >= TYPING_EVERY_S and not room.closed:
-            self._typed[room.id] = clock.now
-            self._process.typing(room, self.member)
+        subscription = self._subscription(frame.room, "typing")
+        if subscription is None or subscription.room.closed:
+            return
+        if clock.now - subscription.typed >= TYPING_EVERY_S:
+            subscription.typed = clock.now
+            self._process.typing(subscription.room, self.member)
 
     def _leave(self, frame: RoomLeave) -> None:
-        room = self._room(frame.room, "room.leave")
-        if room is not None:
-            self._process.leave(self, room)
+        subscription = self._subscription(frame.room, "room.leave")
+        if subscription is not None:
+            self._process.leave(self, subscription.room)
 
     def _ping(self, frame: Ping) -> None:
         self.outgoing.control(encode(Pong(n=frame.n, server_time=moment(now_ms()))))
 
-    def _room(self, room: int, ref: str) -> LiveRoom | None:
+    def _subscription(self, room: int, ref: str) -> Subscription | None:
         subscription = self.subscriptions.get(room)
         if subscription is None:
             self._fail(ErrorCode.NOT_A_MEMBER, ref=ref)
-            return None
-        return subscription.room
+        return subscription
 
     # --- from the process
     def unavailable(self, ref: str) -> None:
@@ -289,12 +289,6 @@ class Session:
 
     def refused(self, code: str, client_id: str) -> None:
         self._fail(ErrorCode(code), ref=client_id)
-
-    def resync(self, subscription: Backlogged, seq: int) -> bytes:
-        """The frame that tells the client its backlog from `seq` on was dropped."""
-        metrics.RESYNCS.inc()
-        room = subscription.room.id if isinstance(subscription, Subscription) else 0
-        return encode(Resync(room=room, from_seq=seq))
 
     def move_on(self, after_ms: int, reason: str) -> None:
         """This process ends: come back to another one after that delay. Until then this one still serves."""
@@ -320,6 +314,13 @@ class Session:
 
     def _ignore(self, frame: Any) -> None:
         """The socket has ended; what it still had in flight is nobody's."""
+
+
+def resync(subscription: Backlogged, seq: int) -> bytes:
+    """The frame that tells the client its backlog from `seq` on was dropped."""
+    metrics.RESYNCS.inc()
+    room = subscription.room.id if isinstance(subscription, Subscription) else 0
+    return encode(Resync(room=room, from_seq=seq))
 
 
 def _ref_of(seen: Glimpse) -> str:

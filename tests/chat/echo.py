@@ -44,9 +44,6 @@ class Echo:
     def received(self, payload: bytes) -> None:
         self.outgoing.control(payload)
 
-    def resync(self, subscription: Any, seq: int) -> bytes:
-        raise NotImplementedError
-
     def lost(self, code: int) -> None: ...
 
 
@@ -85,7 +82,7 @@ class Handshake(asyncio.Protocol):
             key = re.search(rb"(?i)\r\nsec-websocket-key: *(\S+)", self._request)
             assert key is not None
             self._transport.write(accept_response(key[1], None))
-            self._transport.set_protocol(EchoConnection(self._transport, None, forget=lambda _: None))
+            self._transport.set_protocol(EchoConnection(self._transport, None, connections=set()))
 
 
 async def serve(port: int) -> None:
