@@ -13,7 +13,9 @@ LOCK_PATIENCE=2 # seconds
 # Ends the run with 75 if another one is at work. Whoever is started and stays is started with 9>&-; what a killed run
 # was just asking holds the lock for a moment more.
 alone() {
-  exec 9>"$STATE/lock"
+  refuse_what_is_not_ours
+  [ /proc/self/fd/9 -ef "$STATE/lock" ] || exec 9>"$STATE/lock" # whoever starts a deploy may hold it already
+  belongs_to_state "$STATE/lock"
   if ! flock -w "$LOCK_PATIENCE" 9; then
     complain "another deploy is at work here: see deploy --status"
     exit 75
@@ -25,15 +27,30 @@ put() {
   local unfinished
   unfinished=$(mktemp "$STATE/.tmp.XXXXXX") &&
     printf '%s\n' "${@:2}" >"$unfinished" &&
-    readable_by_all "$unfinished" &&
+    chmod 644 "$unfinished" &&
+    belongs_to_state "$unfinished" &&
     sync -d "$unfinished" &&
     mv -f "$unfinished" "$STATE/$1" &&
     sync "$STATE"
 }
 
 # Also after a run as root (move-database): the next deploy is another user's.
-readable_by_all() { # FILE
-  chmod 644 "$1" && { [ "$(id -u)" != 0 ] || chown --reference="$STATE" "$1"; }
+belongs_to_state() { # FILE
+  [ "$(id -u)" != 0 ] || chown --reference="$STATE" "$1"
+}
+
+# Ends the run with 1: what can't be read must not be taken for what was never written.
+refuse_what_is_not_ours() {
+  local name
+  for name in journal blue green scheduler previous; do
+    [ -r "$STATE/$name" ] || [ ! -e "$STATE/$name" ] || end_for "$name"
+  done
+  [ -w "$STATE/lock" ] || [ ! -e "$STATE/lock" ] || end_for lock
+}
+
+end_for() { # NAME
+  complain "$STATE/$1 is another user's: as root, chown --reference=$STATE $STATE/$1 && chmod 644 $STATE/$1"
+  exit 1
 }
 
 get() { # FILE KEY

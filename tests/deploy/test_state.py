@@ -1,0 +1,97 @@
+"""What root has written in DAMSO_HOME/state is the next deploy's, another user's, to read and replace."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dev.stack.process import CLONE
+
+DEPLOYS = 12345  # the id of a user who owns the directory and is not root
+STRANGER = 54321
+IN_BASH = f"""
+    set -euo pipefail
+    complain() {{ printf '%s\\n' "$*"; }}
+    . {CLONE}/deploy/lib/state.sh
+"""
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be several users")
+
+
+@pytest.fixture
+def state() -> Iterator[Path]:
+    """Where every user may come, which pytest's own directories don't let."""
+    home = Path(tempfile.mkdtemp())
+    home.chmod(0o755)
+    (home / "env").touch()
+    directory = home / "state"
+    directory.mkdir(mode=0o755)
+    os.chown(directory, DEPLOYS, DEPLOYS)
+    yield directory
+    shutil.rmtree(home)
+
+
+def in_bash(state: Path, script: str, user: int) -> "subprocess.CompletedProcess[str]":
+    return run(["bash", "-c", IN_BASH + script], user, STATE=str(state))
+
+
+def run(command: list[str], user: int, **environ: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        command,
+        user=user,
+        group=user,
+        extra_groups=[],
+        env={**os.environ, **environ},
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_what_root_wrote_the_next_deploy_reads_and_replaces(state: Path) -> None:
+    by_root = in_bash(state, "alone; put scheduler tag=v1", user=0)
+    by_deploy = in_bash(state, "alone; get scheduler tag; put scheduler tag=v2", user=DEPLOYS)
+
+    assert by_root.returncode == 0, by_root.stderr
+    assert (by_deploy.returncode, by_deploy.stdout) == (0, "v1"), by_deploy.stderr
+    for name in ("lock", "scheduler"):
+        found = (state / name).stat()
+        assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (DEPLOYS, DEPLOYS, 0o644)
+
+
+@pytest.mark.parametrize("name", ["journal", "blue", "green", "scheduler", "previous", "lock"])
+def test_what_cannot_be_read_is_not_taken_for_absent(state: Path, name: str) -> None:
+    (state / name).write_text("tag=v1\n")
+    (state / name).chmod(0o600)
+
+    found = in_bash(state, "alone; echo went on", user=DEPLOYS)
+
+    assert found.returncode == 1
+    assert f"{state}/{name} is another user's: as root, chown" in found.stdout
+    assert "went on" not in found.stdout
+
+
+def test_compose_starts_no_image_of_a_tag_it_cannot_read(state: Path) -> None:
+    (state / "blue").write_text("tag=v1\n")
+    (state / "blue").chmod(0o600)
+    command = [str(CLONE / "deploy/bin/compose"), "config", "--images"]
+
+    found = run(command, STRANGER, DAMSO_HOME=str(state.parent))
+
+    assert found.returncode == 2
+    assert found.stderr == f"{state}/blue can't be read: as root, chmod 644 it.\n"
+
+
+def test_a_deploy_goes_on_under_the_lock_of_whoever_started_it(state: Path) -> None:
+    (state.parent / "inner").write_text(f"{IN_BASH} alone; echo under the lock")
+
+    own = in_bash(state, "alone; bash $STATE/../inner && true", user=DEPLOYS)
+    foreign = in_bash(state, "alone; bash $STATE/../inner 9>&- && true", user=DEPLOYS)
+
+    assert (own.returncode, own.stdout) == (0, "under the lock\n"), own.stderr
+    assert foreign.returncode == 75
