@@ -32,12 +32,17 @@ choose() { # TAG
 }
 
 bring_up() {
-  if migrate && step "start $TO with $TAG" start_colour "$TO" "$TAG" && step "warm $TO" warm "$TO" && begin_gate && before_switch; then
+  if migrate && step "start $TO with $TAG" start_idle && step "warm $TO" warm "$TO" && begin_gate && before_switch; then
     return
   fi
   complain "nothing was switched: $FROM serves as before"
   give_up
   return 1
+}
+
+# IDLE_DATABASE_URL_FILE: the new colour's URL while all others keep the one in secrets/database_url (move-database).
+start_idle() {
+  COLOUR_DATABASE_URL_FILE=${IDLE_DATABASE_URL_FILE:-} start_colour "$TO" "$TAG"
 }
 
 migrate() {

@@ -31,6 +31,11 @@ def main() -> int:
     parser.add_argument(
         "--yes", action="store_true", help="abandon, finish: without it they only say what they would do"
     )
+    parser.add_argument(
+        "--changed-only",
+        action="store_true",
+        help="cut-over, back: right after a change of sides, which has compared all rows: only what changed since",
+    )
     parser.add_argument("--directory", type=Path, default=Path(os.environ.get("MOVE_DIR", "/srv/damso/secrets/move")))
     options = parser.parse_args()
     stop = Stop()
@@ -98,9 +103,9 @@ def _change(move: Move, options: argparse.Namespace) -> None:
         case "verify":
             changing.verify(move)
         case "cut-over":
-            changing.change_sides(move, TARGET)
+            changing.change_sides(move, TARGET, changed_only=options.changed_only)
         case "back":
-            changing.change_sides(move, SOURCE)
+            changing.change_sides(move, SOURCE, changed_only=options.changed_only)
         case "abandon":
             changing.abandon(move)
         case "finish":

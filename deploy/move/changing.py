@@ -50,12 +50,16 @@ def verify(move: Move, catch_up: CatchUp | None = None) -> None:
     say(f"{found.rows} rows are alike on both sides{f', but for {still} that change too often' if still else ''}.")
 
 
-def change_sides(move: Move, to: str) -> None:
-    """To the side `to`. Raises Different, Refused, Stopped; then the origin is what it was, and open."""
+def change_sides(move: Move, to: str, *, changed_only: bool = False) -> None:
+    """To the side `to`. Raises Different, Refused, Stopped; then the origin is what it was, and open.
+
+    `changed_only` spares the comparison of all rows, where a change of sides made it a moment ago: what has come since
+    is compared alone, as it always is while the origin is closed.
+    """
     if move.begun.origin == to:
         say(f"The {to} is in service already.")
         return
-    changed = _verified(move)
+    changed = move.catch_up() if changed_only else _verified(move)
     started = time.monotonic()
     try:
         move.write(replace(move.begun, phase=CLOSING))

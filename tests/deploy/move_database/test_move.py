@@ -312,6 +312,20 @@ def test_two_runs_at_once_are_refused(level: Sides) -> None:
     assert code == 0
 
 
+def test_right_after_a_change_of_sides_only_what_changed_since_is_compared(level: Sides) -> None:
+    level.done("cut-over")
+    with level.application(TARGET) as connection:
+        connection.cursor().execute("INSERT INTO by_name VALUES ('at the target', 1)")
+        connection.commit()
+
+    back = level.done("back", "--changed-only")
+
+    assert "rows are alike on both sides" not in back
+    assert "1 rows that have changed meanwhile are alike, too." in back
+    assert "at the target" in level.rows(SOURCE, "by_name")
+    assert (can_write(level, SOURCE), can_write(level, TARGET)) == (True, False)
+
+
 def test_abandoning_empties_the_target_and_leaves_the_source(level: Sides) -> None:
     before = level.dump(SOURCE)
     assert level.run("abandon").code == 1

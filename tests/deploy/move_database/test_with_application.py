@@ -1,17 +1,25 @@
 """cut-over and back with deploy/bin/deploy: the application goes over with its database, or neither does."""
 
+import os
 import shlex
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import MySQLdb
 import pytest
 
 from dev.stack.process import CLONE
-from tests.deploy.host import Host
+from tests.deploy.host import HERE, Host
 from tests.deploy.host import Run as Deployed
 from tests.deploy.move_database.sides import PASSWORD, SOURCE, TARGET, Sides
-from tests.deploy.move_database.test_move import can_write
+from tests.deploy.move_database.test_move import can_write, in_the_middle_of_the_comparison
+from tests.waiting import wait_until
+
+PROGRAM = f"{shlex.quote(sys.executable)} -m deploy.move"
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -32,18 +40,26 @@ def url(sides: Sides, side: str) -> str:
 
 
 def move_database(host: Host, sides: Sides, *arguments: str, **environ: str) -> Deployed:
-    environ = {"MOVE": f"{shlex.quote(sys.executable)} -m deploy.move", "MOVE_DIR": str(sides.directory), **environ}
-    run = subprocess.run(
+    with moving_database(host, sides, *arguments, **environ) as run:
+        output, _ = run.communicate(timeout=100)
+    return Deployed(run.returncode, output)
+
+
+@contextmanager
+def moving_database(host: Host, sides: Sides, *arguments: str, **environ: str) -> Iterator["subprocess.Popen[str]"]:
+    """With all it starts in a group of its own, as a terminal has it."""
+    environ = {"MOVE": PROGRAM, "MOVE_DIR": str(sides.directory), **environ}
+    with subprocess.Popen(
         [CLONE / "deploy/bin/move-database", *arguments],
         cwd=CLONE,
         env={**host.environ, **environ},
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=100,
-        check=False,
-    )
-    return Deployed(run.returncode, run.stdout)
+        start_new_session=True,
+    ) as run:
+        yield run
 
 
 def secret(host: Host) -> str:
@@ -80,6 +96,7 @@ def test_a_deploy_that_fails_takes_the_database_back(moving: Host, sides: Sides,
 
     assert run.code == 1, run.output
     assert ("The target is open for writes." in run.output) == (tag == "no-smoke")
+    assert run.output.count("rows are alike on both sides") == (tag == "no-smoke")  # not once more on the way back
     assert (secret(moving), in_service(sides)) == (url(sides, SOURCE), [SOURCE])
     assert moving.serving() == "v1"
 
@@ -93,6 +110,104 @@ def test_differing_sides_leave_the_application_where_it_is(moving: Host, sides: 
     assert run.code == 1, run.output
     assert "1 rows differ at the target, of 0 at the source. by_name: nobody." in run.output
     assert (secret(moving), in_service(sides), moving.generation()) == (url(sides, SOURCE), [SOURCE], before)
+
+
+def test_ctrl_c_leaves_the_application_where_it_is(moving: Host, sides: Sides) -> None:
+    before = moving.generation()
+
+    with moving_database(moving, sides, "cut-over") as run:
+        with in_the_middle_of_the_comparison(sides):
+            os.killpg(run.pid, signal.SIGINT)
+        output, _ = run.communicate(timeout=100)
+
+    assert run.returncode == 1, output
+    assert (secret(moving), in_service(sides), moving.generation()) == (url(sides, SOURCE), [SOURCE], before)
+    assert moving.serving() == "v1"
+
+
+def test_nginx_is_not_pointed_at_a_side_that_is_not_in_service_whatever_the_move_says(
+    moving: Host, sides: Sides, tmp_path: Path
+) -> None:
+    before = moving.generation()
+    lies = program(tmp_path, f'[ "$1" != cut-over ] || exit 0\nexec {PROGRAM} "$@"')
+
+    run = move_database(moving, sides, "cut-over", MOVE=lies)
+
+    assert run.code == 1, run.output
+    assert "The target is not in service: nginx must not be pointed at who writes there." in run.output
+    assert (secret(moving), in_service(sides), moving.generation()) == (url(sides, SOURCE), [SOURCE], before)
+
+
+def test_a_deploy_that_fails_after_the_switch_leaves_the_database_with_the_colour_that_serves(
+    moving: Host, sides: Sides, tmp_path: Path
+) -> None:
+    [old] = moving.up()
+    backend = tmp_path / "backend.sh"
+    backend.write_text(
+        f". {HERE}/backend-processes.sh\n"
+        'eval "really_$(declare -f be_stop)"\n'
+        f'be_stop() {{ if [ "$1" = {old} ]; then echo "no stop"; return 1; fi; really_be_stop "$@"; }}\n'
+    )
+
+    run = move_database(moving, sides, "cut-over", BACKEND=str(backend))
+
+    assert run.code == 1, run.output
+    assert "nothing is undone. Run deploy --recover" in run.output
+    assert (secret(moving), in_service(sides)) == (url(sides, TARGET), [TARGET])
+    assert not moving.generation()[1].startswith(old)
+    assert moving.deploy("--recover").code == 0
+    assert (moving.serving(), len(moving.up()), in_service(sides)) == ("v1", 1, [TARGET])
+
+
+def test_killed_before_the_database_went_over_every_other_container_still_starts_at_the_source(
+    moving: Host, sides: Sides, tmp_path: Path
+) -> None:
+    given = tmp_path / "given"
+    image = moving.images / "v1"
+    image.write_text(image.read_text().replace("exec", f'echo "$1 $COLOUR_DATABASE_URL_FILE" >>{given}\nexec'))
+    waits = program(tmp_path, f'[ "$1" != cut-over ] || exec sleep 100\nexec {PROGRAM} "$@"')
+
+    with moving_database(moving, sides, "cut-over", MOVE=waits) as run:
+        wait_until(lambda: subprocess.run(["pgrep", "-g", str(run.pid), "-x", "sleep"], check=False).returncode == 0)
+        os.killpg(run.pid, signal.SIGKILL)
+
+    assert given.read_text().splitlines() == ["migrate ", f"serve {sides.directory}/target_application_url"]
+    assert (secret(moving), in_service(sides), moving.serving()) == (url(sides, SOURCE), [SOURCE], "v1")
+    again = move_database(moving, sides, "cut-over")
+    assert again.code == 0, again.output
+    assert (secret(moving), in_service(sides)) == (url(sides, TARGET), [TARGET])
+    assert given.read_text().splitlines()[-1] == "scheduler "
+
+
+def test_a_secret_that_a_killed_run_left_is_told_and_put_right(moving: Host, sides: Sides) -> None:
+    sides.done("cut-over")
+
+    told = move_database(moving, sides, "status")
+    before = secret(moving)
+    started = move_database(moving, sides, "start", "--until-level")
+
+    assert "does not name the target: start, cut-over and back put that right" in told.output
+    assert before == url(sides, SOURCE)
+    assert started.code == 0, started.output
+    assert secret(moving) == url(sides, TARGET)
+    assert "does not name" not in move_database(moving, sides, "status").output
+
+
+def test_an_application_that_fails_to_come_after_its_database_takes_nothing_back(moving: Host, sides: Sides) -> None:
+    sides.done("cut-over")
+
+    run = move_database(moving, sides, "cut-over", TAG="no-start")
+
+    assert run.code == 1, run.output
+    assert "The database was at the target before, and stays there" in run.output
+    assert (secret(moving), in_service(sides)) == (url(sides, TARGET), [TARGET])
+
+
+def program(directory: Path, script: str) -> str:
+    path = directory / "program"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return str(path)
 
 
 def test_a_dry_run_changes_nothing(moving: Host, sides: Sides) -> None:
