@@ -89,9 +89,14 @@ settle_journal() { # COLOUR
   fi
 }
 
+# One that was started before the database's URL changed writes where nobody reads (move-database).
 settle_scheduler() { # COLOUR
-  if be_scheduler_up && [ "$(get scheduler tag)" = "$(tag_of "$1")" ]; then return; fi
+  if be_scheduler_up && [ "$(get scheduler tag)" = "$(tag_of "$1")" ] && ! is_older_than_secret scheduler; then return; fi
   step "move the scheduler to $(tag_of "$1")" move_scheduler "$(tag_of "$1")"
+}
+
+is_older_than_secret() { # NAME in STATE
+  [ -e "$DAMSO_HOME/secrets/database_url" ] && [ ! "$STATE/$1" -nt "$DAMSO_HOME/secrets/database_url" ]
 }
 
 retire() { # COLOUR

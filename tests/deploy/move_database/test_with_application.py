@@ -5,7 +5,7 @@ import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import MySQLdb
 import pytest
 
 from dev.stack.process import CLONE
+from tests.deploy.conftest import deployed
 from tests.deploy.host import HERE, Host
 from tests.deploy.host import Run as Deployed
 from tests.deploy.move_database.sides import PASSWORD, SOURCE, TARGET, Sides
@@ -25,14 +26,15 @@ pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture
-def moving(host: Host, sides: Sides) -> Host:
+def moving(bare_host: Host, sides: Sides) -> Host:
     """v1 serves, and writes at the source; the target is level with it."""
-    secrets = host.home / "secrets"
+    secrets = bare_host.home / "secrets"
     secrets.mkdir()
     (secrets / "database_url").write_text(url(sides, SOURCE))
     (secrets / "database_url").chmod(0o400)
+    deployed(bare_host, "v1")
     sides.done("start", "--until-level")
-    return host
+    return bare_host
 
 
 def url(sides: Sides, side: str) -> str:
@@ -157,6 +159,49 @@ def test_a_deploy_that_fails_after_the_switch_leaves_the_database_with_the_colou
     assert not moving.generation()[1].startswith(old)
     assert moving.deploy("--recover").code == 0
     assert (moving.serving(), len(moving.up()), in_service(sides)) == ("v1", 1, [TARGET])
+
+
+def test_a_scheduler_that_was_started_meanwhile_writes_where_the_application_does_in_the_end(
+    moving: Host, sides: Sides, tmp_path: Path
+) -> None:
+    given = tells_urls(moving, tmp_path)
+
+    run = move_database(moving, sides, "cut-over", TAG="no-scheduler")
+
+    assert run.code == 1, run.output
+    assert in_service(sides) == [SOURCE]
+    assert given("scheduler") == [url(sides, TARGET), url(sides, SOURCE)]
+    assert moving.is_up("scheduler")
+
+
+def test_a_recovery_brings_a_scheduler_to_where_the_application_went(
+    moving: Host, sides: Sides, tmp_path: Path
+) -> None:
+    given = tells_urls(moving, tmp_path)
+    backend = tmp_path / "backend.sh"
+    backend.write_text(f". {HERE}/backend-processes.sh\nbe_scheduler() {{ kill -9 $$; }}\n")
+
+    run = move_database(moving, sides, "cut-over", BACKEND=str(backend))
+    assert "nothing is undone. Run deploy --recover" in run.output
+    assert given("scheduler") == []
+    moving.deploy("--recover")
+
+    assert in_service(sides) == [TARGET]
+    assert given("scheduler") == [url(sides, TARGET)]
+
+
+def tells_urls(host: Host, directory: Path) -> Callable[[str], list[str]]:
+    """`given(what)`: the database's URL with which each process of v1 that does `what` was started from now on."""
+    image, told = host.images / "v1", directory / "told"
+    told.mkdir()
+    own = '"${COLOUR_DATABASE_URL_FILE:-$DAMSO_HOME/secrets/database_url}"'
+    image.write_text(image.read_text().replace("exec", f'cat {own} >>"{told}/$1"\nexec'))
+
+    def given(what: str) -> list[str]:
+        path = told / what
+        return path.read_text().splitlines(keepends=True) if path.exists() else []
+
+    return given
 
 
 def test_killed_before_the_database_went_over_every_other_container_still_starts_at_the_source(
