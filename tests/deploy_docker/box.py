@@ -102,11 +102,13 @@ class Box:
     def inside(self, service: str, *command: str) -> str:
         return self.engine.docker("exec", self.container(service), *command)
 
+    def generation(self) -> str:
+        """Another after each switch."""
+        return requests.get(f"http://127.0.0.1:{self.ports['NGINX_LOCAL_PORT']}/__gen", timeout=5).text.strip()
+
     def serving(self) -> str:
         """The colour."""
-        return requests.get(f"http://127.0.0.1:{self.ports['NGINX_LOCAL_PORT']}/__gen", timeout=5).text.partition("-")[
-            0
-        ]
+        return self.generation().partition("-")[0]
 
     def browser(self) -> requests.Session:
         session = requests.Session()
