@@ -2,9 +2,8 @@
 
 import pytest
 
-from dev.stack.process import CLONE
 from tests.host.conftest import BOOTSTRAP, Bootstrapped
-from tests.host.machine import Machine, call
+from tests.host.machine import Machine
 
 pytestmark = pytest.mark.timeout(1200)
 
@@ -140,19 +139,3 @@ def test_another_system_is_refused(machine: Machine) -> None:
 
     machine.install("mv /opt/os-release /etc/os-release")
     assert (done.returncode, done.stderr.strip()) == (1, "This is ubuntu 24.04; hosts are Debian 12 or 13.")
-
-
-@pytest.mark.parametrize(("warn", "critical", "code", "level"), [("1", "101", 1, "warning"), ("0", "1", 2, "critical")])
-def test_full_disks_are_told(warn: str, critical: str, code: int, level: str) -> None:
-    command = ["env", f"DISK_WARN={warn}", f"DISK_CRITICAL={critical}", str(CLONE / "deploy/bin/check-host-disk")]
-
-    done = call(command, check=False)
-
-    assert done.returncode == code
-    assert f'"log.level":"{level}"' in done.stdout
-
-
-def test_disks_with_room_are_not_worth_a_word() -> None:
-    done = call(["env", "DISK_WARN=101", "DISK_CRITICAL=101", str(CLONE / "deploy/bin/check-host-disk")], check=False)
-
-    assert (done.returncode, done.stdout) == (0, "")
