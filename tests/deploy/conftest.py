@@ -61,9 +61,13 @@ def running(host: Host) -> Iterator[Host]:
 
 def furnished(host: Host) -> Host:
     host.install()
+    make_images(host)
+    return host
+
+
+def make_images(host: Host) -> None:
     for tag in ("v1", "v2", "v3", "v4", *FAULTY):
         host.image(tag, sys.executable, "-S", "-E", str(HERE / "colour.py"), tag)
-    return host
 
 
 def deployed(host: Host, tag: str) -> None:

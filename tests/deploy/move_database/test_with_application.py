@@ -13,10 +13,10 @@ import MySQLdb
 import pytest
 
 from dev.stack.process import CLONE
-from tests.deploy.conftest import deployed
+from tests.deploy.conftest import NGINX, deployed, make_images, running
 from tests.deploy.host import HERE, Host
 from tests.deploy.host import Run as Deployed
-from tests.deploy.move_database.sides import PASSWORD, SOURCE, TARGET, Sides
+from tests.deploy.move_database.sides import PASSWORD, SOURCE, TARGET, WITHOUT_AUTHORITIES, Sides
 from tests.deploy.move_database.test_move import can_write, in_the_middle_of_the_comparison
 from tests.waiting import wait_until
 
@@ -25,16 +25,33 @@ PROGRAM = f"{shlex.quote(sys.executable)} -m deploy.move"
 pytestmark = pytest.mark.timeout(300)
 
 
+@pytest.fixture(scope="module")
+def shared_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
+    yield from running(Host(tmp_path_factory.mktemp("moving"), NGINX))
+
+
 @pytest.fixture
-def moving(bare_host: Host, sides: Sides) -> Host:
+def moving(shared_host: Host, sides: Sides) -> Host:
     """v1 serves, and writes at the source; the target is level with it."""
-    secrets = bare_host.home / "secrets"
-    secrets.mkdir()
-    (secrets / "database_url").write_text(url(sides, SOURCE))
-    (secrets / "database_url").chmod(0o400)
-    deployed(bare_host, "v1")
+    host = shared_host
+    make_images(host)
+    secret = host.home / "secrets" / "database_url"
+    secret.parent.mkdir(exist_ok=True)
+    secret.unlink(missing_ok=True)
+    secret.write_text(url(sides, SOURCE))
+    secret.chmod(0o400)
+    if host.serving() != "v1" or not is_in_order(host):
+        deployed(host, "v1")
+    os.utime(host.home / "state" / "scheduler")  # it was started with this URL
     sides.done("start", "--until-level")
-    return bare_host
+    return host
+
+
+def is_in_order(host: Host) -> bool:
+    in_file, in_force = host.generation()
+    return (len(host.up()), host.state("journal", "phase"), host.is_up("scheduler")) == (1, "idle", True) and (
+        in_file == in_force and host.state("scheduler") == "v1"
+    )
 
 
 def url(sides: Sides, side: str) -> str:
@@ -54,7 +71,7 @@ def moving_database(host: Host, sides: Sides, *arguments: str, **environ: str) -
     with subprocess.Popen(
         [CLONE / "deploy/bin/move-database", *arguments],
         cwd=CLONE,
-        env={**host.environ, **environ},
+        env={**host.environ, **WITHOUT_AUTHORITIES, **environ},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

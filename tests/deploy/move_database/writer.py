@@ -19,7 +19,7 @@ COLUMNS = (
     *("id", "tag", "story", "short", "tiny", "small", "medium", "plain", "price", "ratio", "day", "at", "second"),
     *("thousandth", "raw", "picture", "fixed", "document"),
 )
-PACE_S = 0.02
+PACE_S = 0.05
 
 
 class Writer(threading.Thread):
