@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from django.db import connection
@@ -74,26 +75,26 @@ def rooms_of(members: Iterable[int], *, also: Iterable[int] = ()) -> list[RoomFa
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
-            SELECT room.id, other.member,
-                   room.opens_at, room.closes_at, room.closed_at, room.closed_reason, room.closed_by
-            FROM chat_roommember mine
-            JOIN chat_room room ON room.id = mine.room_id
-            JOIN chat_roommember other ON other.room_id = room.id
-            WHERE mine.member IN ({_marks(asked)}) AND ({wanted})
+            SELECT room.id, member.member, CAST(room.opens_at AS CHAR), CAST(room.closes_at AS CHAR),
+                   room.closed_at IS NULL, room.closed_reason, room.closed_by
+            FROM chat_room room
+            JOIN chat_roommember member ON member.room_id = room.id
+            WHERE room.id IN (SELECT room_id FROM chat_roommember WHERE member IN ({_marks(asked)})) AND ({wanted})
             """,  # noqa: S608 - marks, no values
             [*asked, *also],
         )
         rows = cursor.fetchall()
-    return _facts_of((*row[:2], *(each and _in_utc(each) for each in row[2:5]), *row[5:]) for row in rows)
+    return _facts_of((*row[:2], _time_of(row[2]), _time_of(row[3]), bool(row[4]), *row[5:]) for row in rows)
 
 
 def _marks(values: Sequence[int]) -> str:
     return ", ".join(["%s"] * len(values))
 
 
-def _in_utc(at: datetime) -> datetime:
-    """As the ORM would give it: databases speak UTC (TIME_ZONE), and drivers leave that unsaid."""
-    return at.replace(tzinfo=UTC)
+@lru_cache  # the rooms of a round have the same times
+def _time_of(text: str) -> datetime:
+    """As the ORM would give it: databases speak UTC (TIME_ZONE), and leave that unsaid."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 def room_of(member: int, room_id: int) -> RoomFacts | None:
@@ -231,29 +232,19 @@ def message(entry: Entry) -> dict[str, Any]:
 
 def _facts(rows: QuerySet[RoomMember]) -> list[RoomFacts]:
     """The rooms of these rows, which hold all members of each. One query."""
-    wanted = "room", "member", "room__opens_at", "room__closes_at", "room__closed_at", "room__closed_reason"
-    return _facts_of(rows.order_by("room", "member").values_list(*wanted, "room__closed_by"))
+    rows = rows.order_by("room", "member").annotate(is_open=Q(room__closed_at=None))
+    wanted = "room", "member", "room__opens_at", "room__closes_at", "is_open", "room__closed_reason", "room__closed_by"
+    return _facts_of(rows.values_list(*wanted))
 
 
 def _facts_of(rows: Iterable[tuple[Any, ...]]) -> list[RoomFacts]:
-    """Each row one member of a room, and the room; some may be there twice."""
-    members: dict[int, set[int]] = {}
+    """Each row one member of a room, and the room's other fields."""
+    members: dict[int, list[int]] = {}
     rooms: dict[int, tuple[Any, ...]] = {}
-    for room, member, *rest in rows:
-        members.setdefault(room, set()).add(member)
-        rooms[room] = tuple(rest)
-    return [
-        RoomFacts(
-            id=room,
-            members=tuple(sorted(members[room])),
-            opens_at=opens_at,
-            closes_at=closes_at,
-            is_open=closed_at is None,
-            closed_reason=closed_reason,
-            closed_by=closed_by,
-        )
-        for room, (opens_at, closes_at, closed_at, closed_reason, closed_by) in sorted(rooms.items())
-    ]
+    for row in rows:
+        members.setdefault(row[0], []).append(row[1])
+        rooms[row[0]] = row[2:]
+    return [RoomFacts(room, tuple(sorted(members[room])), *fields) for room, fields in sorted(rooms.items())]
 
 
 def _summary_pipeline(member: int, rooms: list[int]) -> list[dict[str, Any]]:

@@ -28,11 +28,7 @@ append.TRACE_AGAIN_S *= STANDSTILL
 
 
 class SlowLoop(uvloop.Loop):
-    """Its timers go as slowly as everything else here; those of a second and more not at all, and none in the window.
-
-    At full speed 2,000 messages take a quarter of a second, in which next to nothing periodic is due; under callgrind
-    it would be a matter of how busy the machine is.
-    """
+    """Its timers go as slowly as everything else here; those of a second and more not at all."""
 
     slowness = SLOWNESS
 
@@ -42,12 +38,17 @@ class SlowLoop(uvloop.Loop):
 
 
 class Window:
-    """Looks at the count between two batches, so that a message lies inside or outside as a whole."""
+    """Looks at the count between two batches, so that a message lies inside or outside as a whole.
 
-    def __init__(self, warm_up: int, counted: int) -> None:
+    In a window for messages no timer goes: at full speed 2,000 messages take a quarter of a second, in which next to
+    nothing periodic is due; under callgrind it would be a matter of how busy the machine is. What lets sockets in waits
+    a moment between two batches: there they go as ever.
+    """
+
+    def __init__(self, warm_up: int, counted: int, *, slowness: int) -> None:
         self._callgrind = ctypes.CDLL(os.environ["CALLGRIND_LIBRARY"])
         self._report = Path(os.environ["CALLGRIND_REPORT"])
-        self._warm_up, self._wanted = warm_up, counted
+        self._warm_up, self._wanted, self._slowness = warm_up, counted, slowness
         self._counted = self._batches = 0
         self._opened_at: tuple[int, int] | None = None
         self._is_closed = False
@@ -55,7 +56,7 @@ class Window:
     def before_batch(self, size: int) -> None:
         if self._opened_at is None and self._counted >= self._warm_up:
             self._opened_at = (self._counted, self._batches)
-            SlowLoop.slowness = STANDSTILL
+            SlowLoop.slowness = self._slowness
             self._callgrind.window_open()
         elif self._opened_at and not self._is_closed and self._counted >= self._opened_at[0] + self._wanted:
             self._callgrind.window_close()
@@ -78,7 +79,7 @@ class CountedWorker(Worker):
 
     def init_process(self) -> None:
         random.seed(0)  # which messages are traced
-        window = Window(*MESSAGES)
+        window = Window(*MESSAGES, slowness=STANDSTILL)
         insert = LogWriter.insert
 
         async def counted(writer: LogWriter, documents: list[dict[str, Any]]) -> dict[int, int]:
@@ -97,7 +98,7 @@ class ConnectsCountedWorker(Worker):
     async def _serve(self) -> None:
         from chat.gateway.arriving import Arrivals
 
-        window = Window(*CONNECTS)
+        window = Window(*CONNECTS, slowness=SLOWNESS)
         rooms_for = Arrivals._rooms_for
 
         async def counted(arrivals: Arrivals, arriving: list[Any]) -> Any:
