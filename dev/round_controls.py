@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.http import HttpRequest, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST
 from accounts.services import demo_members
 from chat.selectors import blocked_pairs
 from core.errors import Conflict, DomainError, Invalid
-from core.http.problems import CONTENT_TYPE, problem
+from core.http.problems import document, problem
 from core.ledger import outbox
 from mainpage.pairing import Person
 from mainpage.rounds import advance, would_sit_out
@@ -28,13 +28,12 @@ A_MOMENT = timedelta(microseconds=1)
 
 @csrf_exempt  # nobody is signed in here, and only JSON is taken, which no other site's page may send
 @require_POST
-def round_step(request: HttpRequest) -> JsonResponse:
+def round_step(request: HttpRequest) -> HttpResponse:
     """{"step": "pair" | "open" | "close"} → {round: {date, state}, rooms}: acts as if the round's time had come."""
     try:
         evening = _step_of(request)(timezone.now())
     except DomainError as error:
-        body = problem(error.status, error.code, error.detail, errors=error.errors)
-        return JsonResponse(body, status=error.status, content_type=CONTENT_TYPE)
+        return document(problem(error.status, error.code, error.detail, errors=error.errors))
     outbox.drain_all(within_s=EFFECTS_WITHIN_S)
     round_ = _written(evening)
     return JsonResponse({"round": {"date": round_.date.isoformat(), "state": round_.state}, "rooms": round_.pairs})

@@ -6,9 +6,10 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from rest_framework import exceptions
+from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
 from core.errors import DomainError, Unavailable
@@ -100,22 +101,24 @@ def _fields(detail: Any, attr: str) -> Any:
         yield {"attr": attr, "code": getattr(detail, "code", "invalid"), "detail": str(detail)}
 
 
-# --- outside DRF: Django's own handlers (config/urls.py names them)
-def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
-    return _json(404, "not_found", _("There is nothing here."))
+# --- outside DRF
+def document(body: dict[str, Any]) -> HttpResponse:
+    """`problem`'s body, written as DRF writes its own."""
+    return HttpResponse(JSONRenderer().render(body), status=body["status"], content_type=CONTENT_TYPE)
 
 
-def bad_request(request: HttpRequest, exception: Exception) -> JsonResponse:
-    return _json(400, "invalid", _("This request can't be carried out."))
+# Django's own handlers (config/urls.py names them)
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return document(problem(404, "not_found", _("There is nothing here.")))
 
 
-def forbidden(request: HttpRequest, exception: Exception) -> JsonResponse:
-    return _json(403, "forbidden", _("You may not do this."))
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return document(problem(400, "invalid", _("This request can't be carried out.")))
 
 
-def server_error(request: HttpRequest) -> JsonResponse:
-    return _json(500, "internal_error", _("Something of ours broke. Please try again in a moment."))
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return document(problem(403, "forbidden", _("You may not do this.")))
 
 
-def _json(status: int, code: str, detail: str) -> JsonResponse:
-    return JsonResponse(problem(status, code, detail), status=status, content_type=CONTENT_TYPE)
+def server_error(request: HttpRequest) -> HttpResponse:
+    return document(problem(500, "internal_error", _("Something of ours broke. Please try again in a moment.")))
