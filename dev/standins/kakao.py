@@ -139,10 +139,11 @@ class Kakao:
         """A page to say who one is; with `login_hint` at once, as for somebody who is signed in at Kakao already."""
         ask = request.query
         app, redirect_uri = self.apps.get(ask.get("client_id", "")), ask.get("redirect_uri", "")
+        language = request.headers.get("accept-language", "")
         if app is None:
-            return Answer.page(kakao_page.refused("KOE101"), HTTPStatus.BAD_REQUEST)
+            return Answer.page(kakao_page.refused("KOE101", language=language), HTTPStatus.BAD_REQUEST)
         if urlsplit(redirect_uri).hostname not in LOOPBACK:
-            return Answer.page(kakao_page.refused("KOE006"), HTTPStatus.BAD_REQUEST)
+            return Answer.page(kakao_page.refused("KOE006", language=language), HTTPStatus.BAD_REQUEST)
         state = {"state": ask["state"]} if "state" in ask else {}
         if "error" in ask:
             denied = {"error": "access_denied", "error_description": "User denied access"}
@@ -151,7 +152,7 @@ class Kakao:
         if prompt in {"login", "select_account"} or not name:
             if prompt == "none":
                 return Answer.redirect(redirect_uri, {"error": "login_required"} | state)
-            return Answer.page(kakao_page.choose(ask, language=request.headers.get("accept-language", "")))
+            return Answer.page(kakao_page.choose(ask, language=language))
         return Answer.redirect(redirect_uri, {"code": self._agreed(app, name, ask)} | state)
 
     def _agreed(self, app: App, name: str, ask: Mapping[str, str]) -> str:

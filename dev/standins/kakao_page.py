@@ -15,6 +15,7 @@ TEXTS = {
         "hint": "처음 쓰는 이름은 새로 가입해요.",
         "go": "이 이름으로 로그인",
         "cancel": "취소하고 돌아가기",
+        "refused": "등록되지 않은 client_id나 redirect_uri예요.",
     },
     "en": {
         "title": "Who would you like to be?",
@@ -24,6 +25,7 @@ TEXTS = {
         "hint": "A name that was never used joins as somebody new.",
         "go": "Sign in with this name",
         "cancel": "Cancel and go back",
+        "refused": "The application’s client_id or redirect_uri is not registered.",
     },
 }
 
@@ -48,7 +50,7 @@ button { width: 100%; margin: .75rem 0; border: 0; background: #fee500; color: #
 
 def choose(ask: Mapping[str, str], *, language: str) -> str:
     """`ask` is the query the page was asked with; every way on repeats it."""
-    lang = "en" if language.startswith("en") else "ko"
+    lang = _understood(language)
     texts = TEXTS[lang]
     on = {name: value for name, value in ask.items() if name not in {"login_hint", "prompt"}}
     people = "".join(
@@ -73,9 +75,15 @@ def choose(ask: Mapping[str, str], *, language: str) -> str:
     )
 
 
-def refused(code: str) -> str:
+def refused(code: str, *, language: str) -> str:
     """What Kakao shows when the application asked wrongly; nobody is sent back."""
-    return _page("en", code, f"<h1>{code}</h1><p>The application’s client_id or redirect_uri is not registered.</p>")
+    lang = _understood(language)
+    return _page(lang, code, f"<h1>{code}</h1><p>{TEXTS[lang]['refused']}</p>")
+
+
+def _understood(language: str) -> str:
+    """The first wish of an Accept-Language; what is neither reads Korean, as everywhere in Damso."""
+    return "en" if language.startswith("en") else "ko"
 
 
 def _link(query: Mapping[str, str]) -> str:

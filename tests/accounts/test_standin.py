@@ -79,6 +79,18 @@ class TestAuthorize:
         assert page.status_code == 400
         assert code in page.text
 
+    @pytest.mark.parametrize(
+        ("wish", "language"), [("ko-KR,ko;q=0.9,en;q=0.8", "ko"), ("en-US,en;q=0.9", "en"), ("fr", "ko"), ("", "ko")]
+    )
+    @pytest.mark.parametrize("ask", [ASK, {"client_id": "unknown"}])
+    def test_pages_are_in_the_readers_language(
+        self, kakao: Kakao, ask: dict[str, str], wish: str, language: str
+    ) -> None:
+        page = requests.get(f"{kakao.base_url}/oauth/authorize", ask, headers={"Accept-Language": wish}, timeout=5)
+
+        assert f'<html lang="{language}">' in page.text
+        assert ("요." in page.text) == (language == "ko")
+
     def test_what_is_asked_is_shown_as_text(self, kakao: Kakao) -> None:
         page = authorize(kakao, state='"><script>alert(1)</script>')
 
