@@ -14,10 +14,20 @@ from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from redis.exceptions import RedisError
 
 logger = logging.getLogger(__name__)
 RETRY_AFTER_S = 30  # without Redis
+UNCOUNTED = gettext_noop(
+    "Redis does not answer, so wrong passwords could not be counted. "
+    "Whoever is signed in already can go on; try again in half a minute."
+)
+LOCKED = gettext_noop(
+    "From here nobody can sign in to this account for %(minutes)s minutes. "
+    "Whoever runs the hosts can end the wait before."
+)
 
 
 class Lockout(AxesCacheHandler):
@@ -59,16 +69,15 @@ def for_the_log(username: str, address: str, agent: str, path: str, request: Htt
 
 def page(request: HttpRequest, response: HttpResponse | None, credentials: dict[str, Any] | None) -> HttpResponse:
     """In place of the sign-in form: what happened, and for how long."""
-    context = admin.site.each_context(request)
     if getattr(request, "axes_uncounted", False):
-        return _in_place_of_the_form(request, "config/uncounted.html", context, 503, RETRY_AFTER_S)
+        return _in_place_of_the_form(request, _("Nobody can sign in just now"), _(UNCOUNTED), 503, wait_s=RETRY_AFTER_S)
     wait_s = int(settings.AXES_COOLOFF_TIME.total_seconds())
-    return _in_place_of_the_form(request, "config/locked.html", context | {"minutes": wait_s // 60}, 429, wait_s)
+    told = _(LOCKED) % {"minutes": wait_s // 60}
+    return _in_place_of_the_form(request, _("Too many wrong passwords"), told, 429, wait_s=wait_s)
 
 
-def _in_place_of_the_form(
-    request: HttpRequest, template: str, context: dict[str, Any], status: int, wait_s: int
-) -> HttpResponse:
-    response = render(request, template, context, status=status)
+def _in_place_of_the_form(request: HttpRequest, title: str, told: str, status: int, *, wait_s: int) -> HttpResponse:
+    context = admin.site.each_context(request) | {"title": title, "told": told}
+    response = render(request, "config/no_sign_in.html", context, status=status)
     response["Retry-After"] = str(wait_s)
     return response

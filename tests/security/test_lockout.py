@@ -153,6 +153,7 @@ def test_it_is_told_in_the_operators_language(enrolled: TOTPDevice, client: Clie
     assert (answer.status_code, answer["Retry-After"]) == (429, "900")
     assert told in answer.content.decode()
     assert 'id="nav-sidebar"' not in answer.content.decode()  # nobody is signed in
+    assert 'href="/admin/login/"' in answer.content.decode()  # another account may still
 
 
 def test_neither_name_nor_address_is_logged(
