@@ -15,8 +15,8 @@ class RoomAdmin(admin.ModelAdmin):
     """To look at. What is said in a room is nobody's business here."""
 
     list_display = ["id", "opens_at", "closes_at", "closed_at", "closed_reason"]
-    list_filter = ["closed_reason"]
-    date_hierarchy = "opens_at"
+    list_filter = ["opens_at", "closed_reason"]
+    ordering = ["-created_at"]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -33,8 +33,9 @@ class BlockAdmin(admin.ModelAdmin):
     """Only members block. To delete a block here is to lift it; the audit log says who did."""
 
     list_display = ["member", "blocked", "created_at"]
+    list_filter = ["created_at"]
+    ordering = ["-created_at"]
     search_fields = ["=member", "=blocked"]
-    date_hierarchy = "created_at"
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -77,9 +78,9 @@ class ReportAdmin(admin.ModelAdmin):
 
     form = SettlingForm
     list_display = ["created_at", "reason", "reported", "member", "state"]
-    list_filter = ["state", "reason"]
+    list_filter = ["state", "created_at", "reason"]
+    ordering = ["-created_at"]
     search_fields = ["=id", "=reported", "=member", "=room"]
-    date_hierarchy = "created_at"
     readonly_fields = ["id", "created_at", "member", "reported", "room", "reason", "detail", "settled_at"]
     inlines = [ReportedMessageInline]
 

@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -58,14 +56,13 @@ class Chart:
 
 
 def page(request: HttpRequest) -> HttpResponse:
-    """The caller (the operators' site) has checked who asks."""
-    with timezone.override(ZoneInfo(settings.SERVICE_TIME_ZONE)):
-        now = timezone.now()
-        try:
-            night = tonight.read(now)
-        except Unavailable as error:
-            return _rendered(request, {"problem": error.detail}, status=503)
-        return _rendered(request, {"now": now, "night": night} | (_drawn(night) if night else {}))
+    """The caller (the operators' site) has checked who asks and set the time zone."""
+    now = timezone.now()
+    try:
+        night = tonight.read(now)
+    except Unavailable as error:
+        return _rendered(request, {"problem": error.detail}, status=503)
+    return _rendered(request, {"now": now, "night": night} | (_drawn(night) if night else {}))
 
 
 def _rendered(request: HttpRequest, context: dict[str, Any], *, status: int = 200) -> HttpResponse:

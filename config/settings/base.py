@@ -55,6 +55,7 @@ WHITENOISE_ROOT = BASE_DIR / "web" if _values["WEB_CLIENT"] else None
 WHITENOISE_INDEX_FILE: bool = _values["WEB_CLIENT"]
 
 INSTALLED_APPS = [
+    "config",  # before the admin, whose base_site.html it extends
     "config.apps.OperatorsAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -74,7 +75,6 @@ INSTALLED_APPS = [
     "accounts",
     "chat",
     "mainpage",
-    "config",
     *(["elasticapm.contrib.django"] if ELASTIC_APM["ENABLED"] else []),
 ]
 
@@ -95,6 +95,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
+    "config.operators_time.OperatorsTimeMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -117,12 +118,14 @@ TEMPLATES = [
     }
 ]
 
-# The time zone of the nightly round is the members' (SERVICE_TIME_ZONE); stores and the API speak UTC.
+# The time zone of the nightly round, and of what operators see, is the members' (SERVICE_TIME_ZONE); stores and the API
+# speak UTC.
 USE_TZ = True
 TIME_ZONE = "UTC"
 SERVICE_TIME_ZONE = "Asia/Seoul"
 
 USE_I18N = True
+FORMAT_MODULE_PATH = "config.formats"
 LANGUAGES = [("ko", "한국어"), ("en", "English")]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 

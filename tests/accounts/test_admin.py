@@ -49,7 +49,7 @@ def test_suspension_is_written_down_and_reaches_the_member(staff: Client, member
     answer = staff.post(f"/admin/accounts/member/{member_id}/change/", form | inlines)
 
     assert answer.status_code == 302
-    assert member.get("/members/me").json()["until"] == "2099-01-01T00:00:00.000Z"
+    assert member.get("/members/me").json()["until"] == "2098-12-31T15:00:00.000Z"  # midnight in Seoul
     entry = AuditEntry.objects.get()
     assert (entry.actor, entry.action, entry.subject) == ("keeper", "suspend", f"member {member_id}")
 
