@@ -1,14 +1,18 @@
-"""What every page of the operators' site has in common: whose times it shows."""
+"""What every page of the operators' site has in common: whose times it shows, and its icon."""
 
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+import requests
 from django.test import Client
 from django.utils import timezone
 
 from chat.models import Report
+from dev.stack.process import CLONE
+from dev.stack.served import Served
 from tests.operators import operator
 
 SEOUL = ZoneInfo("Asia/Seoul")
@@ -67,3 +71,14 @@ def test_today_begins_at_midnight_of_the_service(staff: Client, reported: Report
 @pytest.mark.parametrize("of", ["room", "report", "block"])
 def test_what_came_last_is_shown_first(staff: Client, of: str) -> None:
     assert staff.get(f"/admin/chat/{of}/").context["cl"].queryset.query.order_by[0] == "-created_at"
+
+
+def test_the_page_names_an_icon_that_is_served(served: Served) -> None:
+    page = requests.get(f"{served.base_url}/admin/login/", timeout=20).text
+    link = re.search(r'<link rel="icon" href="([^"]+)" type="image/svg\+xml">', page)
+    assert link is not None
+
+    icon = requests.get(f"{served.base_url}{link[1]}", timeout=20)
+
+    assert icon.headers["Content-Type"].startswith("image/svg+xml")
+    assert icon.content == (CLONE / "web/favicon.svg").read_bytes()
