@@ -60,7 +60,6 @@ class MemberAdmin(admin.ModelAdmin):
     list_display = [
         "id",
         "profile__nickname",
-        "language",
         "active",
         "warned_at",
         "suspended_until",
