@@ -7,6 +7,7 @@ written, though not forced to the disk); a power cut may lose some, which a test
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import MySQLdb
@@ -20,8 +21,11 @@ INSTALL_SECONDS = 60
 class MariaDB(Server):
     not_ready = (MySQLdb.Error, OSError)
 
-    def __init__(self, directory: Path, *, port: int | None = None, log: Path | None = None) -> None:
+    def __init__(
+        self, directory: Path, *, port: int | None = None, log: Path | None = None, options: Sequence[str] = ()
+    ) -> None:
         super().__init__("MariaDB", directory, port=port or free_port(), log=log)
+        self._options = options
 
     @property
     def url(self) -> str:
@@ -62,6 +66,7 @@ class MariaDB(Server):
             "--innodb-buffer-pool-size=64M",
             f"--innodb-log-file-size={LOG_FILE_SIZE}",
             "--max-connections=300",
+            *self._options,
         ]
         super().spawn()
 
