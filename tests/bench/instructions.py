@@ -1,6 +1,6 @@
 """User-space instructions per message and per connect of the shipped application, by callgrind: blind to noise.
 
-    python -m tests.bench.instructions [--connects] [--profile FILE]
+    python -m tests.bench.instructions [--connects] [--without-telemetry] [--profile FILE]
 
 The whole process counts (Python, its C libraries, every thread), under full load: the batches are as large as what is
 under way allows. A connect is the handshake, `identify`, `ready` and what is told to others of it. The kernel's work is
@@ -78,15 +78,17 @@ class Count:
         return round(self.counted / self.batches, 1)
 
 
-def measure(lab: Lab, subject: Subject) -> Count:
-    """Starts the application under callgrind on the lab's stores, with telemetry. Raises StackError."""
+def measure(lab: Lab, subject: Subject, *, telemetry: bool = True) -> Count:
+    """Starts the application under callgrind on the lab's stores. Raises StackError."""
     name = f"counted_{subject.what}"
     directory = lab.directory / name
     directory.mkdir()
     lab.mariadb.create_database(name)
     how = under_callgrind(directory, worker=subject.worker)
     stores = {"MONGO_URL": lab.mongod.url, "MONGO_DATABASE": name, "REDIS_URL": lab.redis.url}
-    how["environ"] |= {**stores, "DATABASE_URL": lab.mariadb.url_of(name), "APM_SERVER_URL": lab.apm_url}
+    how["environ"] |= {**stores, "DATABASE_URL": lab.mariadb.url_of(name)}
+    if telemetry:
+        how["environ"]["APM_SERVER_URL"] = lab.apm_url
     served = Served(directory, with_scheduler=False, with_standin=False, **how)
     served.prepare()
     served.application.start_seconds = START_WITHIN_S
@@ -153,11 +155,12 @@ def count(served: Served, directory: Path, subject: Subject) -> Count:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--connects", action="store_true", help="count connects, not messages")
+    parser.add_argument("--without-telemetry", action="store_true", help="what the rest costs, to know its share")
     parser.add_argument("--profile", type=Path, metavar="FILE", help="keep callgrind's profile there")
     options = parser.parse_args()
     subject = CONNECTS if options.connects else MESSAGES
     with Lab() as lab:
-        found = measure(lab, subject)
+        found = measure(lab, subject, telemetry=not options.without_telemetry)
         if options.profile:
             shutil.copy(found.profile, options.profile)
     print(f"{found.thousands_each} thousand instructions a {subject.what}, {found.per_batch} a batch")

@@ -76,9 +76,8 @@ class Socket:
 
     # --- the server
     async def _serve(self, server: "ServerProcess") -> None:
-        connection = Connection(self, server.chat, forget=server.connections.discard)  # type: ignore[arg-type]
+        connection = Connection(self, server.chat, connections=server.connections)  # type: ignore[arg-type]
         self._connection = connection
-        server.connections.add(connection)
         while not self._is_aborted and not (self._is_closing and not self._down):
             if self._is_cut:
                 # The end of a dead connection is often heard of late.
