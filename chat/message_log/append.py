@@ -56,7 +56,7 @@ class Pending(msgspec.Struct, eq=False, gc=False):
     settle_by: float | None = None  # the loop's time; None until its outcome was in doubt
 
     def acknowledge(self, entry: Entry) -> None:
-        """Once: a repair of the room may have met the entry in the log before its own write was answered."""
+        """Early: a read of the log has met the entry before its own write was answered."""
         if not self.answered:
             self.answered = True
             self.stored(entry)
@@ -304,9 +304,12 @@ class MessageLog:
         if entry is None:
             pending.refuse(refusal)
         else:
-            if entry.seq > room.last:  # what follows is room.learn, without a call for every message
+            if entry.seq > room.last:  # this is room.learn, without a call for every message
                 room.last, room.last_sent_at = entry.seq, entry.sent_at
-            pending.acknowledge(entry)
+            if not pending.answered:  # and this is pending.acknowledge
+                pending.stored(entry)
+                if pending.trace is not None:
+                    pending.trace.end()
             self._stored(room, entry)
         self._waiting -= 1
         if not self._waiting:
