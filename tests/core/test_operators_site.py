@@ -9,6 +9,7 @@ import pytest
 import requests
 from django.test import Client
 from django.utils import timezone
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from chat.models import Report
 from dev.stack.process import CLONE
@@ -82,3 +83,14 @@ def test_the_page_names_an_icon_that_is_served(served: Served) -> None:
 
     assert icon.headers["Content-Type"].startswith("image/svg+xml")
     assert icon.content == (CLONE / "web/favicon.svg").read_bytes()
+
+
+def test_nobody_reads_the_secret_of_a_second_factor(staff: Client) -> None:
+    device = TOTPDevice.objects.get()
+    place = f"/admin/otp_totp/totpdevice/{device.pk}/"
+
+    page = staff.get(place + "change/")
+
+    assert page.status_code == 200
+    assert device.key not in page.content.decode()
+    assert [staff.get(place + name).status_code for name in ("config/", "qrcode/")] == [403, 403]
