@@ -2,12 +2,12 @@
 
 import sys
 from socket import SO_SNDBUF, SOL_SOCKET
+from typing import Any
 
 from gunicorn.arbiter import Arbiter
 from uvicorn_worker import UvicornWorker
 
-# Every socket that is accepted inherits it. Left alone, the kernel grows it to 4 MiB before we hear that a peer has
-# stopped reading.
+# Left alone, the kernel grows it to 4 MiB before we hear that a peer has stopped reading.
 SEND_BUFFER = 64 * 1024
 
 
@@ -19,6 +19,15 @@ class Worker(UvicornWorker):
         "lifespan": "on",
     }
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        """Made by gunicorn's master, between listening and loading the application.
+
+        What connects from now on inherits the buffer, also what waits meanwhile.
+        """
+        super().__init__(*args, **options)
+        for listener in self.sockets:
+            listener.sock.setsockopt(SOL_SOCKET, SO_SNDBUF, SEND_BUFFER)
+
     async def _serve(self) -> None:
         """As UvicornWorker's, with a server that drains."""
         from config.draining import DrainingServer  # noqa: PLC0415 - not before Django is set up
@@ -26,8 +35,6 @@ class Worker(UvicornWorker):
         self.config.app = self.wsgi
         server = DrainingServer(self.config, grace_s=self.cfg.graceful_timeout)
         self._install_sigquit_handler()
-        for listener in self.sockets:
-            listener.sock.setsockopt(SOL_SOCKET, SO_SNDBUF, SEND_BUFFER)
         await server.serve(sockets=self.sockets)
         if not server.started:
             sys.exit(Arbiter.WORKER_BOOT_ERROR)

@@ -164,7 +164,6 @@ class LiveRoom(RoomTail):
         self.opens_at = opens_at
         self.closes_at = closes_at
         self.delivered = self.last
-        self.subscriptions: tuple[Subscription, ...]  # replaced, never changed: it may be while it is gone through
         self.subscribed = False  # this process has asked the bus for this room
         self.heard = 0  # the highest seq heard of
         self.held: dict[int, Event] = {}  # events that came before their turn

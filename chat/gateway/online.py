@@ -40,6 +40,7 @@ class Online:
         self._asked_for: set[int] = set()
         self._wake = asyncio.Event()
         self._wake_reader = asyncio.Event()
+        self._asking = asyncio.Lock()
 
     def is_online(self, member: int) -> bool:
         return member in self._here or self._seen.get(member, NEVER).online
@@ -134,17 +135,18 @@ class Online:
     async def look_up(self, members: Iterable[int]) -> None:
         """What the leases say of those members who are not here; what is news is shown to the sockets here.
 
-        A lease that was only renewed is none: `last_seen` of who is online moves all the time. And whatever was heard
-        since the leases were asked is newer than their answer.
+        A lease that was only renewed is none: `last_seen` of who is online moves all the time. One question at a time,
+        so that what has changed when its answer comes was heard meanwhile, and is newer.
         """
         frames: dict[int, bytes] = {}
-        asked = {member: self._seen.get(member, NEVER) for member in members if member not in self._here}
-        for member, seen in (await self._leases.look_up(asked)).items():
-            known = asked[member]
-            if member not in self._here and self._seen.get(member, NEVER) is known:
-                self._seen[member] = seen
-                if seen.online != known.online or (seen != known and not seen.online):
-                    frames[member] = encode(_presence(member, seen))
+        async with self._asking:
+            asked = {member: self._seen.get(member, NEVER) for member in members if member not in self._here}
+            for member, seen in (await self._leases.look_up(asked)).items():
+                known = asked[member]
+                if member not in self._here and self._seen.get(member, NEVER) is known:
+                    self._seen[member] = seen
+                    if seen.online != known.online or (seen != known and not seen.online):
+                        frames[member] = encode(_presence(member, seen))
         if frames:
             for room in self._open_rooms():
                 for member in frames.keys() & room.members:

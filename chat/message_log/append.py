@@ -121,7 +121,7 @@ class MessageLog:
         self._nothing_waits = asyncio.Event()
         self._nothing_waits.set()
         self._wake = asyncio.Event()
-        self._settling: set[asyncio.Task[None]] = set()
+        self._settling: dict[int, asyncio.Task[None]] = {}  # by room
         self._oldest = 0.0  # when the first of `_next` came
         self._trace_again = 0.0
 
@@ -137,7 +137,7 @@ class MessageLog:
         if room.writing is not None:
             room.queue.append(pending)
             return
-        room.writing = pending
+        room.writing = pending  # this is _write_next, without a call for every message
         if not self._next:
             self._begin_batch()
         self._next.append(pending)
@@ -233,10 +233,10 @@ class MessageLog:
             self._done(pending, None, "invalid")
 
     def _settle_soon(self, pending: Pending) -> None:
-        """In a task of its own: the other rooms go on."""
-        task = asyncio.create_task(self._settle_or_give_up(pending), name=f"settle room {pending.room.id}")
-        self._settling.add(task)
-        task.add_done_callback(self._settling.discard)
+        """In a task of its own, one a room: the other rooms go on."""
+        room = pending.room.id
+        if room not in self._settling:
+            self._settling[room] = asyncio.create_task(self._settle_or_give_up(pending), name=f"settle room {room}")
 
     async def _settle_or_give_up(self, pending: Pending) -> None:
         try:
@@ -245,6 +245,8 @@ class MessageLog:
             logger.exception("settling room %d failed", pending.room.id)
             if pending.room.writing is pending:
                 self._give_up(pending.room)
+        finally:
+            del self._settling[pending.room.id]
 
     async def _settle(self, pending: Pending) -> None:
         """One majority read decides what becomes of the first message of this room.
@@ -304,7 +306,7 @@ class MessageLog:
         if entry is None:
             pending.refuse(refusal)
         else:
-            if entry.seq > room.last:  # this is room.learn, without a call for every message
+            if entry.seq > room.last:  # and placed after it: this is room.learn, without a call for every message
                 room.last, room.last_sent_at = entry.seq, entry.sent_at
             if not pending.answered:  # and this is pending.acknowledge
                 pending.stored(entry)

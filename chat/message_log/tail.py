@@ -29,7 +29,7 @@ class RoomTail:
         self.last = tail.seq if tail else 0
         self.last_sent_at = tail.sent_at if tail else 0
         self.closed = tail.is_closed if tail else closed
-        self.subscriptions: tuple[Any, ...] = ()  # who listens here
+        self.subscriptions: tuple[Any, ...] = ()  # who listens here; replaced, never changed: it may be gone through
         self.writing: Pending | None = None  # its message under way: one of a room per batch
         self.queue: list[Pending] = []  # ... and those that wait behind it; few: an empty deque takes 700 bytes
 
