@@ -136,17 +136,18 @@ class Online:
         """What the leases say of those members who are not here; what is news is shown to the sockets here.
 
         A lease that was only renewed is none: `last_seen` of who is online moves all the time. One question at a time,
-        so that what has changed when its answer comes was heard meanwhile, and is newer.
+        so that what has changed when its answer comes was heard meanwhile, and is newer. So is what is not written yet.
         """
         frames: dict[int, bytes] = {}
         async with self._asking:
             asked = {member: self._seen.get(member, NEVER) for member in members if member not in self._here}
             for member, seen in (await self._leases.look_up(asked)).items():
                 known = asked[member]
-                if member not in self._here and self._seen.get(member, NEVER) is known:
-                    self._seen[member] = seen
-                    if seen.online != known.online or (seen != known and not seen.online):
-                        frames[member] = encode(_presence(member, seen))
+                if member in self._here or member in self._left or self._seen.get(member, NEVER) is not known:
+                    continue
+                self._seen[member] = seen
+                if seen.online != known.online or (seen != known and not seen.online):
+                    frames[member] = encode(_presence(member, seen))
         if frames:
             for room in self._open_rooms():
                 for member in frames.keys() & room.members:

@@ -46,11 +46,9 @@ async def test_who_comes_back_at_once_on_another_process_stays_online(place: Pla
 
 async def test_a_member_with_a_socket_elsewhere_is_not_said_to_be_gone(place: Place):
     pair = place.pair
-    a, b, other = [
-        await place.device(process, token)
-        for process, token in ((0, pair.tokens[0]), (0, pair.tokens[1]), (1, pair.tokens[1]))
-    ]
+    a, other = await place.device(0, pair.tokens[0]), await place.device(1, pair.tokens[1])
     await shown(a, pair.members[1], online=True)
+    b = await place.device(0, pair.tokens[1])
     await other.sent(pair.room, "here")
 
     await b.close()
