@@ -35,6 +35,11 @@ container() { # SERVICE → the id of its running container
     --filter label=com.docker.compose.oneoff=False --filter status=running 9>&-
 }
 
+# As it was when the colour started, whatever the host's file says by now.
+be_database_url() { # COLOUR
+  docker exec "$(container "$1")" cat /run/secrets/database_url 9>&-
+}
+
 be_logs() { # COLOUR
   compose logs --no-log-prefix --tail 20 "$1"
 }

@@ -41,6 +41,10 @@ be_up() {
   id_of "$1" >/dev/null
 }
 
+be_database_url() { # COLOUR
+  cat "/proc/$(id_of "$1")/fd/7"
+}
+
 be_logs() {
   tail -n 20 "$DAMSO_HOME/log/$1.log"
 }
@@ -83,10 +87,12 @@ be_nginx_start() {
   note_started "$(cat "$NGINX_PID")"
 }
 
+# It keeps the secret it was started with, open as 7: a container keeps it mounted.
 start_process() { # NAME TAG WHAT
-  local settings=()
+  local settings=() secret=${COLOUR_DATABASE_URL_FILE:-$DAMSO_HOME/secrets/database_url}
+  [ -e "$secret" ] || secret=/dev/null
   case $1 in blue | green) settings=(COLOUR="$1" BIND="127.0.0.1:$(port_of "$1")" DRAIN_DIR="$DAMSO_RUN") ;; esac
-  env "${settings[@]}" "$IMAGES/$2" "$3" >>"$DAMSO_HOME/log/$1.log" 2>&1 9>&- </dev/null &
+  env "${settings[@]}" "$IMAGES/$2" "$3" >>"$DAMSO_HOME/log/$1.log" 2>&1 9>&- 7<"$secret" </dev/null &
   printf '%s %s\n' $! "$(started_at $!)" >"$DAMSO_RUN/$1.process"
   note_started $!
 }

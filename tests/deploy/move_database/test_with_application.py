@@ -40,7 +40,7 @@ def moving(shared_host: Host, sides: Sides) -> Host:
     secret.unlink(missing_ok=True)
     secret.write_text(url(sides, SOURCE))
     secret.chmod(0o400)
-    if host.serving() != "v1" or not is_in_order(host):
+    if host.serving() != "v1" or not is_in_order(host) or given_to_who_serves(host) != url(sides, SOURCE):
         deployed(host, "v1")
     os.utime(host.home / "state" / "scheduler")  # it was started with this URL
     sides.done("start", "--until-level")
@@ -52,6 +52,13 @@ def is_in_order(host: Host) -> bool:
     return (len(host.up()), host.state("journal", "phase"), host.is_up("scheduler")) == (1, "idle", True) and (
         in_file == in_force and host.state("scheduler") == "v1"
     )
+
+
+def given_to_who_serves(host: Host) -> str:
+    """The database's URL with which it was started."""
+    colour = host.generation()[0].partition("-")[0]
+    process = (host.run / f"{colour}.process").read_text().split()[0]
+    return Path(f"/proc/{process}/fd/7").read_text()
 
 
 def url(sides: Sides, side: str) -> str:
@@ -263,6 +270,25 @@ def test_an_application_that_fails_to_come_after_its_database_takes_nothing_back
     assert run.code == 1, run.output
     assert "The database was at the target before, and stays there" in run.output
     assert (secret(moving), in_service(sides)) == (url(sides, TARGET), [TARGET])
+
+
+@pytest.mark.parametrize("tag", ["no-start", "no-smoke"])
+def test_a_way_back_from_half_way_takes_nothing_back_from_the_colour_that_serves(
+    moving: Host, sides: Sides, tag: str
+) -> None:
+    """The host died before nginx was pointed elsewhere: the database is over, and the colour of before serves."""
+    sides.done("cut-over")
+
+    run = move_database(moving, sides, "back", TAG=tag)
+
+    assert run.code == 1, run.output
+    if tag == "no-start":
+        assert "The target is in service as before." in run.output
+        assert (secret(moving), in_service(sides)) == (url(sides, TARGET), [TARGET])
+    else:
+        assert "The source is in service, and" in run.output
+        assert (secret(moving), in_service(sides)) == (url(sides, SOURCE), [SOURCE])
+    assert (moving.serving(), given_to_who_serves(moving)) == ("v1", url(sides, SOURCE))
 
 
 def program(directory: Path, script: str) -> str:
