@@ -8,7 +8,6 @@ from what it finds.
 import argparse
 import os
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 import pymysql
@@ -38,7 +37,7 @@ def main() -> int:
     )
     parser.add_argument("--directory", type=Path, default=Path(os.environ.get("MOVE_DIR", "/srv/damso/secrets/move")))
     options = parser.parse_args()
-    stop = Stop()
+    stop = Stop(needs_terminal=options.command not in ("cut-over", "back"))  # these must not end half-way for it
     try:
         move = Move(options.directory, stop)
     except Refused as refusal:
@@ -113,5 +112,4 @@ def _change(move: Move, options: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    with suppress(BrokenPipeError):
-        sys.exit(main())
+    sys.exit(main())

@@ -1,5 +1,6 @@
 """What the operator reads, and how a run is asked to stop."""
 
+import os
 import signal
 import sys
 import threading
@@ -18,17 +19,28 @@ class Stopped(Exception):
 
 
 def say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
+    """To nobody, once who listened is gone: what goes on must not end half-way for that."""
+    try:
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class Stop:
-    """SIGTERM and Ctrl-C end a run between two batches."""
+    """SIGTERM, Ctrl-C and a lost terminal end a run between two batches."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, needs_terminal: bool) -> None:
         self._asked = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._asked.set())
+            signal.signal(number, self._ask)
+        if not needs_terminal:
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        elif signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # not under nohup
+            signal.signal(signal.SIGHUP, self._ask)
+
+    def _ask(self, *_: object) -> None:
+        self._asked.set()
 
     def check(self) -> None:
         """Raises Stopped."""

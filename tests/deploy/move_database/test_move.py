@@ -248,6 +248,28 @@ def test_a_cut_over_that_is_stopped_is_not_taken_for_one_that_went_over(level: S
     assert (can_write(level, SOURCE), can_write(level, TARGET)) == (True, False)
 
 
+def test_a_cut_over_goes_on_when_its_terminal_is_lost(level: Sides) -> None:
+    with level.running("cut-over") as run:
+        assert run.stdout
+        with in_the_middle_of_the_comparison(level):
+            run.stdout.close()
+            run.send_signal(signal.SIGHUP)
+        code = run.wait(60)
+
+    assert code == 0
+    assert (can_write(level, SOURCE), can_write(level, TARGET)) == (False, True)
+
+
+def test_a_lost_terminal_ends_the_following(level: Sides) -> None:
+    with level.running("start") as run:
+        assert run.stdout
+        assert run.stdout.readline().startswith("Level with the source")
+        run.send_signal(signal.SIGHUP)
+        code = run.wait(60)
+
+    assert code == 0
+
+
 @contextmanager
 def in_the_middle_of_the_comparison(sides: Sides) -> Iterator[None]:
     with locked(sides, SOURCE, "damso.by_bytes WRITE"):

@@ -72,18 +72,19 @@ def move_database(host: Host, sides: Sides, *arguments: str, **environ: str) -> 
 
 
 @contextmanager
-def moving_database(host: Host, sides: Sides, *arguments: str, **environ: str) -> Iterator["subprocess.Popen[str]"]:
-    """With all it starts in a group of its own, as a terminal has it."""
+def moving_database(
+    host: Host, sides: Sides, *arguments: str, terminal: int | None = None, **environ: str
+) -> Iterator["subprocess.Popen[str]"]:
+    """With all it starts in a group of its own, as a terminal has it; and on that, if there is one."""
     environ = {"MOVE": PROGRAM, "MOVE_DIR": str(sides.directory), **environ}
     with subprocess.Popen(
-        [CLONE / "deploy/bin/move-database", *arguments],
+        ["setsid", *(["--ctty"] if terminal else []), CLONE / "deploy/bin/move-database", *arguments],
         cwd=CLONE,
         env={**host.environ, **WITHOUT_AUTHORITIES, **environ},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
+        stdin=terminal or subprocess.DEVNULL,
+        stdout=terminal or subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        start_new_session=True,
     ) as run:
         yield run
 
@@ -149,6 +150,22 @@ def test_ctrl_c_leaves_the_application_where_it_is(moving: Host, sides: Sides) -
     assert run.returncode == 1, output
     assert (secret(moving), in_service(sides), moving.generation()) == (url(sides, SOURCE), [SOURCE], before)
     assert moving.serving() == "v1"
+
+
+def test_a_lost_terminal_does_not_end_a_change_of_sides(moving: Host, sides: Sides) -> None:
+    ours, its = os.openpty()
+
+    with moving_database(moving, sides, "cut-over", terminal=its) as run:
+        os.close(its)
+        with in_the_middle_of_the_comparison(sides):
+            os.close(ours)
+        code = run.wait(100)
+
+    said = (moving.home / "log" / "move-database.log").read_text()
+    assert code == 0, said
+    assert "the application writes at the target; undo it" in said.splitlines()[-1]
+    assert (secret(moving), in_service(sides)) == (url(sides, TARGET), [TARGET])
+    assert given_to_who_serves(moving) == url(sides, TARGET)
 
 
 def test_nginx_is_not_pointed_at_a_side_that_is_not_in_service_whatever_the_move_says(
