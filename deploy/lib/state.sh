@@ -6,9 +6,11 @@
 #   STATE/blue, STATE/green the tag a colour was last started with; STATE/scheduler likewise
 #   STATE/previous          the tag that --rollback goes to
 #   STATE/lock              held by the run at work; the kernel lets go of it however that ends
+#   STATE/before-switch     held by a deploy's BEFORE_SWITCH (move-database), also when that outlives its deploy
 #   STATE/releases/         a proof for each deploy that passed the gate or was refused by it
 
-LOCK_PATIENCE=2 # seconds
+LOCK_PATIENCE=2          # seconds
+BEFORE_SWITCH_WITHIN=600 # seconds it may go on for, whose deploy was killed
 
 # Ends the run with 75 if another one is at work. Whoever is started and stays is started with 9>&-; what a killed run
 # was just asking holds the lock for a moment more.
@@ -20,6 +22,27 @@ alone() {
     complain "another deploy is at work here: see deploy --status"
     exit 75
   fi
+  if ! wait_for_before_switch; then
+    complain "it did not end within $BEFORE_SWITCH_WITHIN s: see move-database status"
+    exit 75
+  fi
+}
+
+# None begins while we hold STATE/lock.
+wait_for_before_switch() {
+  if [ ! -e "$STATE/before-switch" ] || flock -s -n "$STATE/before-switch" true; then return; fi
+  complain "what a killed deploy ran before its switch (move-database) is still at work: waiting for its end"
+  flock -s -w "$BEFORE_SWITCH_WITHIN" "$STATE/before-switch" true
+}
+
+# Held from before its first moment, so that there is none in which nobody holds a lock for it.
+under_lock() { # COMMAND…
+  (
+    exec 8>"$STATE/before-switch"
+    belongs_to_state "$STATE/before-switch"
+    flock 8
+    exec "$@" 9>&-
+  )
 }
 
 # FILE KEY=VALUE…: whole or not at all, and still there after a power cut.

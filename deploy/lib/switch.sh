@@ -63,7 +63,8 @@ before_switch() {
 }
 
 run_before_switch() {
-  $BEFORE_SWITCH 9>&-
+  # shellcheck disable=SC2086 # a command with its arguments
+  under_lock $BEFORE_SWITCH
 }
 
 switch() {

@@ -1,6 +1,7 @@
 """deploy and rollback on a host, step by step, and every way in which a step can fail. The images are stand-ins."""
 
 import json
+import os
 import socket
 import subprocess
 import time
@@ -10,6 +11,7 @@ import pytest
 
 from dev.stack.ports import free_port
 from tests.deploy.host import Host
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(300)  # seconds on a quiet machine, many processes on a busy one
 
@@ -188,6 +190,30 @@ def test_two_deploys_are_kept_apart_and_status_waits_for_nobody(host: Host):
     assert (second.code, first.returncode) == (75, 0)
     assert "phase          start" in status.output
     assert host.serving() == "v2"
+
+
+def test_a_deploy_waits_for_what_a_killed_one_ran_before_its_switch(host: Host, tmp_path: Path):
+    """It may be moving the database: a colour that starts meanwhile would get the URL of before."""
+    done, begun, may_end = (tmp_path / name for name in ("done", "begun", "may-end"))
+    for fifo in (begun, may_end):
+        os.mkfifo(fifo)
+    before_switch = tmp_path / "before-switch"
+    before_switch.write_text(f"#!/bin/sh\necho >{begun}\nread _ <{may_end}\necho before-switch >>{done}\n")
+    before_switch.chmod(0o755)
+    image = host.images / "v3"
+    image.write_text(image.read_text().replace("exec", f'echo "$1" >>{done}\nexec'))
+
+    with host.deploying("v2", BEFORE_SWITCH=str(before_switch), GATE="off") as killed:
+        begun.read_text()
+        killed.kill()
+    with host.deploying("v3", GATE="off") as waiting:
+        its_lock = ["pgrep", "-P", str(waiting.pid), "-f", f"flock -s -w .*{host.home}/state/before-switch"]
+        wait_until(lambda: subprocess.run(its_lock, check=False).returncode == 0)
+        may_end.write_text("\n")
+        output, _ = waiting.communicate(timeout=60)
+
+    assert waiting.returncode == 0, output
+    assert done.read_text().split()[:3] == ["before-switch", "migrate", "serve"]
 
 
 def test_a_foreign_process_under_an_old_id_is_left_alone(host: Host):
