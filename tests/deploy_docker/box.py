@@ -96,6 +96,11 @@ class Box:
             raise AssertionError(f"{name} {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout[-6000:]}")
         return done.stdout
 
+    def in_bash(self, script: str) -> str:
+        """What it printed, with this box's settings; `script` finds the clone where it stands."""
+        command = ["bash", "-euo", "pipefail", "-c", script]
+        return subprocess.run(command, cwd=CLONE, env=self.environ, capture_output=True, text=True, check=True).stdout
+
     def container(self, service: str) -> str:
         return f"damso-{service}-1"
 

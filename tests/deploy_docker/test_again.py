@@ -1,5 +1,7 @@
 """single-box up on a box that has been up: what serves is not deployed once more."""
 
+import socket
+
 import pytest
 
 from tests.deploy_docker.box import Box
@@ -35,6 +37,32 @@ def test_up_once_more_leaves_alone_what_runs(up: Box) -> None:
     up.script("single-box", "up")
 
     assert up.engine.docker("ps", "-q") == before
+
+
+def test_a_colour_that_does_not_come_back_is_replaced_by_the_other(up: Box) -> None:
+    before = up.serving()
+    up.script("single-box", "down")
+
+    with socket.create_server(("127.0.0.1", up.ports[f"{before.upper()}_PORT"])):
+        output = up.script("single-box", "up", GATE="off", READY_BOUND="60")
+
+    assert f"{before} did not become ready" in output
+    assert up.serving() != before
+    assert up.browser().get("https://x/version", timeout=10).json()["version"] == up.tag()
+
+
+def test_a_container_keeps_the_secret_it_was_started_with(up: Box) -> None:
+    """By which move-database tells at which side the colour that serves writes."""
+    secret = up.home / "secrets/database_url"
+    before = secret.read_text()
+    ask = ". deploy/lib/backend-compose.sh; be_database_url "
+
+    secret.rename(up.home / "secrets/kept")
+    secret.write_text("another\n")
+    found = up.in_bash(ask + up.serving())
+    (up.home / "secrets/kept").rename(secret)
+
+    assert found == before
 
 
 def test_a_changed_setting_is_deployed(up: Box) -> None:
