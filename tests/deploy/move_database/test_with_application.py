@@ -289,6 +289,22 @@ def test_an_application_that_fails_to_come_after_its_database_takes_nothing_back
     assert (secret(moving), in_service(sides)) == (url(sides, TARGET), [TARGET])
 
 
+def test_a_move_is_not_forgotten_while_the_secret_names_the_other_side(moving: Host, sides: Sides) -> None:
+    sides.done("cut-over")
+    assert secret(moving) == url(sides, SOURCE)
+
+    run = move_database(moving, sides, "finish", "--yes")
+
+    assert run.code == 0, run.output
+    assert "The move is over." in run.output
+    assert secret(moving) == url(sides, TARGET)
+
+
+@pytest.mark.parametrize("arguments", [["status", "--foo"], ["statuss"], ["start", "--foo"], ["cut-over", "--foo"]])
+def test_wrong_arguments_are_2(moving: Host, sides: Sides, arguments: list[str]) -> None:
+    assert move_database(moving, sides, *arguments).code == 2
+
+
 @pytest.mark.parametrize("tag", ["no-start", "no-smoke"])
 def test_a_way_back_from_half_way_takes_nothing_back_from_the_colour_that_serves(
     moving: Host, sides: Sides, tag: str
