@@ -215,6 +215,15 @@ def test_a_scheduler_that_was_started_meanwhile_writes_where_the_application_doe
     assert moving.is_up("scheduler")
 
 
+def test_killed_while_the_scheduler_moved_it_goes_on(moving: Host, sides: Sides) -> None:
+    (moving.home / "state" / "scheduler").write_text("tag=\n")
+
+    run = move_database(moving, sides, "cut-over")
+
+    assert run.code == 0, run.output
+    assert (moving.state("scheduler"), in_service(sides)) == ("v1", [TARGET])
+
+
 def test_a_recovery_brings_a_scheduler_to_where_the_application_went(
     moving: Host, sides: Sides, tmp_path: Path
 ) -> None:
@@ -337,7 +346,8 @@ def test_a_dry_run_changes_nothing(moving: Host, sides: Sides) -> None:
     run = move_database(moving, sides, "cut-over", "--dry-run")
 
     assert run.code == 0, run.output
-    assert "would start the idle colour with v1" in run.output
+    assert "would put in order what an earlier run left (the secret, deploy --recover)" in run.output
+    assert "start the idle colour with v1" in run.output
     assert (secret(moving), in_service(sides), moving.generation()) == (url(sides, SOURCE), [SOURCE], before)
 
 
