@@ -119,9 +119,12 @@ def test_the_application_goes_over_and_back_with_its_database(moving: Host, side
 @pytest.mark.parametrize("tag", ["no-start", "no-smoke"])
 def test_a_deploy_that_fails_takes_the_database_back(moving: Host, sides: Sides, tag: str) -> None:
     """Before the database went over, and after."""
+    unchanged = os.stat(moving.home / "secrets/database_url").st_mtime_ns
+
     run = move_database(moving, sides, "cut-over", TAG=tag)
 
     assert run.code == 1, run.output
+    assert (os.stat(moving.home / "secrets/database_url").st_mtime_ns == unchanged) == (tag == "no-start")
     assert ("The target is open for writes." in run.output) == (tag == "no-smoke")
     assert run.output.count("rows are alike on both sides") == (tag == "no-smoke")  # not once more on the way back
     assert (secret(moving), in_service(sides)) == (url(sides, SOURCE), [SOURCE])
@@ -213,6 +216,15 @@ def test_a_scheduler_that_was_started_meanwhile_writes_where_the_application_doe
     assert in_service(sides) == [SOURCE]
     assert given("scheduler") == [url(sides, TARGET), url(sides, SOURCE)]
     assert moving.is_up("scheduler")
+
+
+def test_a_password_that_a_killed_run_left_is_gone(moving: Host, sides: Sides) -> None:
+    left = moving.home / "secrets/database_url.unfinished"
+    left.write_text(url(sides, TARGET))
+
+    assert move_database(moving, sides, "cut-over").code == 0
+
+    assert sorted(path.name for path in left.parent.iterdir()) == ["database_url"]
 
 
 def test_killed_while_the_scheduler_moved_it_goes_on(moving: Host, sides: Sides) -> None:
