@@ -2,9 +2,11 @@
 
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -319,6 +321,37 @@ def test_a_move_is_not_forgotten_while_the_secret_names_the_other_side(moving: H
     assert run.code == 0, run.output
     assert "The move is over." in run.output
     assert secret(moving) == url(sides, TARGET)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be several users")
+def test_status_accuses_no_secret_that_its_user_may_not_read(moving: Host, sides: Sides) -> None:
+    with tempfile.TemporaryDirectory() as name:  # where every user may come, which pytest's own directories don't let
+        home = Path(name)
+        home.chmod(0o755)
+        (home / "secrets").mkdir()
+        shutil.copytree(sides.directory, home / "secrets/move")
+        shutil.copyfile(sides.directory / "source_application_url", home / "secrets/database_url")
+        (home / "secrets/database_url").chmod(0o400)
+        (home / "answer").write_text(sides.done("status"))  # as the container's, which may read them
+        answers = program(home, f"cat {home}/answer")
+        settings = {"DAMSO_HOME": name, "MOVE_DIR": str(home / "secrets/move"), "MOVE": answers}
+
+        run = subprocess.run(
+            [CLONE / "deploy/bin/move-database", "status"],
+            user=54321,
+            group=54321,
+            extra_groups=[],
+            env={**os.environ, **settings},
+            cwd="/",
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    assert run.returncode == 0, run.stderr
+    assert "origin    source: its writes count" in run.stdout
+    assert "secret    not compared: this user may not read" in run.stdout
+    assert "does not name" not in run.stdout
 
 
 @pytest.mark.parametrize("arguments", [["status", "--foo"], ["statuss"], ["start", "--foo"], ["cut-over", "--foo"]])
