@@ -23,7 +23,7 @@ pytestmark = pytest.mark.timeout(300)
 
 def test_nothing_is_lost_there_and_back_whatever_is_killed(sides: Sides, service: Service, capsys: Any) -> None:
     """Acknowledged writes are all there, once; both servers hold the same; writes are refused for seconds."""
-    sides.root(SOURCE, "INSERT INTO damso.by_bytes SELECT UNHEX(MD5(seq)), seq FROM damso.seq_1_to_12000")
+    sides.root(SOURCE, "INSERT INTO damso.by_bytes SELECT UNHEX(MD5(seq)), seq FROM damso.seq_1_to_40000")
     killed_in_the_middle_of_a_table(sides)
     killed_while_following(sides, service, copy=TARGET)
 
