@@ -17,6 +17,9 @@ import h11
 
 CONNECT_WITHIN_S = 10
 ANSWER_WITHIN_S = 30
+# At a reload nginx closes connections that have been idle for keepalive_min_timeout (5 s). A request that just then is on
+# its way there is lost: browsers send it again without a word, we use a connection only while it is safe.
+REUSED_WITHIN_S = 3.5
 PIECES = 10  # a slow body comes in so many
 READ_BYTES = 65_536
 
@@ -83,6 +86,7 @@ class Client:
     _writer: asyncio.StreamWriter | None = None
     _http: h11.Connection = field(default_factory=lambda: h11.Connection(h11.CLIENT))
     _has_heard: bool = False  # a byte of the answer to this request
+    _answered: float = 0.0  # when the last answer was there
 
     async def ask(
         self, method: str, path: str, *, token: str = "", body: dict[str, Any] | None = None, body_takes_s: float = 0
@@ -104,7 +108,8 @@ class Client:
             self.close()
             raise RequestFailed(kind, error) from error
         self._keep_or_close()
-        return Answer(status, b"".join(heard), time.monotonic() - began)
+        self._answered = time.monotonic()
+        return Answer(status, b"".join(heard), self._answered - began)
 
     def close(self) -> None:
         if self._writer is not None:
@@ -112,8 +117,8 @@ class Client:
         self._reader = self._writer = None
 
     async def _connected(self) -> bool:
-        """Whether the connection was used before; one that the other side has closed in peace is opened anew."""
-        if self._reader is not None and self._reader.at_eof():
+        """Whether the connection was used before; one that the other side may close, or has in peace, is opened anew."""
+        if self._reader is not None and (self._reader.at_eof() or time.monotonic() > self._answered + REUSED_WITHIN_S):
             self.close()
         if self._reader is not None:
             return True
