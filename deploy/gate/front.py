@@ -17,8 +17,8 @@ import h11
 
 CONNECT_WITHIN_S = 10
 ANSWER_WITHIN_S = 30
-# At a reload nginx closes connections that have been idle for keepalive_min_timeout (5 s). A request that just then is on
-# its way there is lost: browsers send it again without a word, we use a connection only while it is safe.
+# At a reload nginx closes connections that have been idle for keepalive_min_timeout (5 s). A request that is on its way
+# there just then is lost: browsers send it again without a word, we use a connection only while it is safe.
 REUSED_WITHIN_S = 3.5
 PIECES = 10  # a slow body comes in so many
 READ_BYTES = 65_536
@@ -117,7 +117,7 @@ class Client:
         self._reader = self._writer = None
 
     async def _connected(self) -> bool:
-        """Whether the connection was used before; one that the other side may close, or has in peace, is opened anew."""
+        """Whether the connection was used before; one that the other side may close, or has closed, is opened anew."""
         if self._reader is not None and (self._reader.at_eof() or time.monotonic() > self._answered + REUSED_WITHIN_S):
             self.close()
         if self._reader is not None:
