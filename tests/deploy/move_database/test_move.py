@@ -260,6 +260,14 @@ def test_a_cut_over_goes_on_when_its_terminal_is_lost(level: Sides) -> None:
     assert (can_write(level, SOURCE), can_write(level, TARGET)) == (False, True)
 
 
+@pytest.fixture
+def _not_under_nohup() -> Iterator[None]:
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("_not_under_nohup")
 def test_a_lost_terminal_ends_the_following(level: Sides) -> None:
     with level.running("start") as run:
         assert run.stdout
