@@ -75,11 +75,12 @@ def rooms_of(members: Iterable[int], *, also: Iterable[int] = ()) -> list[RoomFa
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
-            SELECT room.id, member.member, CAST(room.opens_at AS CHAR), CAST(room.closes_at AS CHAR),
+            SELECT room.id, other.member, CAST(room.opens_at AS CHAR), CAST(room.closes_at AS CHAR),
                    room.closed_at IS NULL, room.closed_reason, room.closed_by
             FROM chat_room room
-            JOIN chat_roommember member ON member.room_id = room.id
-            WHERE room.id IN (SELECT room_id FROM chat_roommember WHERE member IN ({_marks(asked)})) AND ({wanted})
+            JOIN chat_roommember other ON other.room_id = room.id
+            WHERE room.id IN (SELECT mine.room_id FROM chat_roommember mine WHERE mine.member IN ({_marks(asked)}))
+                AND ({wanted})
             """,  # noqa: S608 - marks, no values
             [*asked, *also],
         )
