@@ -6,11 +6,11 @@ without. Where a list is to be narrowed by time, a filter does it (DateFieldList
 
 from collections.abc import Callable
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+
+from core.local_time import service_zone
 
 
 class OperatorsTimeMiddleware:
@@ -25,4 +25,4 @@ class OperatorsTimeMiddleware:
 
     def process_view(self, request: HttpRequest, *_: Any) -> None:
         if request.resolver_match and request.resolver_match.app_name == "admin":
-            timezone.activate(ZoneInfo(settings.SERVICE_TIME_ZONE))
+            timezone.activate(service_zone())

@@ -1,10 +1,11 @@
 """The night by the clock: when the round of a date does what (settings.ROUND_*, local times of SERVICE_TIME_ZONE)."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import date, datetime, timedelta
 
 from django.conf import settings
+
+from core.local_time import at_local, local
 
 A_DAY = timedelta(days=1)
 
@@ -24,27 +25,19 @@ class Timetable:
 def timetable(evening: date) -> Timetable:
     return Timetable(
         date=evening,
-        entry_closes_at=_moment(evening, settings.ROUND_ENTRY_CLOSES),
-        pairs_at=_moment(evening, settings.ROUND_PAIRS),
-        opens_at=_moment(evening, settings.ROUND_OPENS),
-        closes_at=_moment(evening + A_DAY, settings.ROUND_CLOSES),
-        sweeps_at=_moment(evening + A_DAY, settings.ROUND_SWEEPS),
+        entry_closes_at=at_local(evening, settings.ROUND_ENTRY_CLOSES),
+        pairs_at=at_local(evening, settings.ROUND_PAIRS),
+        opens_at=at_local(evening, settings.ROUND_OPENS),
+        closes_at=at_local(evening + A_DAY, settings.ROUND_CLOSES),
+        sweeps_at=at_local(evening + A_DAY, settings.ROUND_SWEEPS),
     )
 
 
 def local_date(at: datetime) -> date:
-    return at.astimezone(_zone()).date()
+    return local(at).date()
 
 
 def next_to_open(at: datetime) -> Timetable:
     """The first night that opens after `at`: tonight's, once it is open tomorrow's."""
     tonight = timetable(local_date(at))
     return tonight if at < tonight.opens_at else timetable(tonight.date + A_DAY)
-
-
-def _moment(day: date, clock: time) -> datetime:
-    return datetime.combine(day, clock, tzinfo=_zone())
-
-
-def _zone() -> ZoneInfo:
-    return ZoneInfo(settings.SERVICE_TIME_ZONE)

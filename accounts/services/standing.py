@@ -2,9 +2,7 @@
 
 from collections.abc import Collection
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import formats, timezone
 from django.utils.crypto import salted_hmac
@@ -15,6 +13,7 @@ from accounts.models import Bar, Member
 from core.errors import Forbidden
 from core.http.times import iso
 from core.ledger import audit
+from core.local_time import local
 
 # The suspension of who was removed; a year that every database and time zone can tell.
 FOREVER = datetime(3000, 1, 1, tzinfo=UTC)
@@ -29,7 +28,7 @@ class Suspended(Forbidden):
         if until >= FOREVER:
             super().__init__(_("You can't use this service any more."), extra={"until": None})
             return
-        date = formats.date_format(until.astimezone(ZoneInfo(settings.SERVICE_TIME_ZONE)), "MONTH_DAY_FORMAT")
+        date = formats.date_format(local(until), "MONTH_DAY_FORMAT")
         super().__init__(_("Your account is paused until %(date)s.") % {"date": date}, extra={"until": iso(until)})
 
 

@@ -3,9 +3,8 @@
 from argparse import ArgumentTypeError
 from collections.abc import Callable
 from datetime import date, datetime, time
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
+from core.local_time import at_local
 
 YEARS = range(2000, 2101)
 EXAMPLE = "2031-03-03T22:00+09:00"
@@ -64,4 +63,4 @@ def day_or_moment(text: str) -> datetime:
     """A day begins in the service's time zone."""
     if len(text) > len("2031-03-03"):
         return moment(text)
-    return datetime.combine(day(text), time(), ZoneInfo(settings.SERVICE_TIME_ZONE))
+    return at_local(day(text), time.min)

@@ -2,11 +2,9 @@ import json
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import datetime, time, timedelta
+from datetime import time, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import Error as DatabaseError
 from pymongo.errors import PyMongoError
@@ -16,6 +14,7 @@ from chat.services import verification
 from chat.services.verification import Selection, Verified
 from core.ledger import progress
 from core.ledger.arguments import day, day_or_moment
+from core.local_time import at_local
 
 FINDINGS_KEPT = 1000  # for --json; the number told is that of all
 COULD_NOT_LOOK = 2
@@ -81,7 +80,7 @@ def selected(options: dict[str, Any]) -> Selection:
     if options["all"]:
         return Selection()
     if options["round"]:
-        noon = datetime.combine(options["round"], time(12), ZoneInfo(settings.SERVICE_TIME_ZONE))
+        noon = at_local(options["round"], time(12))
         return Selection(opened_from=noon, opened_before=noon + timedelta(days=1))
     if options["since"]:
         return Selection(opened_from=options["since"])

@@ -1,14 +1,13 @@
 from argparse import ArgumentParser
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from core.ledger import outbox
 from core.ledger.arguments import EXAMPLE, moment
+from core.local_time import local
 from mainpage.rounds import Step, advance
 
 EFFECTS_WITHIN_S = 60
@@ -27,7 +26,7 @@ class Command(BaseCommand):
         for step in steps:
             self.stdout.write(("would be " if options["dry_run"] else "") + line(step))
         if not steps:
-            self.stdout.write(f"Nothing is due at {local(at)}.")
+            self.stdout.write(f"Nothing is due at {shown(at)}.")
         if not options["dry_run"] and not outbox.drain_all(within_s=EFFECTS_WITHIN_S):
             raise CommandError(f"Rooms are still owed after {EFFECTS_WITHIN_S} s; the scheduler goes on. See the log.")
         if any(step.failed for step in steps):
@@ -38,6 +37,6 @@ def line(step: Step) -> str:
     return f"{step.date} {step.old} → {step.new}: {'FAILED, ' if step.failed else ''}{step.said}"
 
 
-def local(at: datetime) -> str:
+def shown(at: datetime) -> str:
     """As the clock of the service's time zone shows it."""
-    return at.astimezone(ZoneInfo(settings.SERVICE_TIME_ZONE)).isoformat(timespec="seconds")
+    return local(at).isoformat(timespec="seconds")
