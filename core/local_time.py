@@ -1,4 +1,4 @@
-"""The members' clocks: the nightly round runs by them, and people are shown their time. Stores and the API speak UTC."""
+"""The members' clocks: the nightly round runs by them, and people are shown them. Stores and the API speak UTC."""
 
 from datetime import date, datetime, time
 from zoneinfo import ZoneInfo

@@ -212,7 +212,12 @@ class MessageLog:
         metrics.COMMIT_MESSAGES.observe(len(placed))
         metrics.STORED.inc(len(placed) - len(refused))
         for position, code in refused.items():
-            self._doubt(placed[position][0], code)
+            pending = placed[position][0]
+            if code == DUPLICATE_KEY:
+                self._settle_soon(pending)
+            else:
+                logger.error("MongoDB refused a message of room %d with code %d", pending.room.id, code)
+                self._refuse(pending, "invalid")
         if refused:
             placed = [each for position, each in enumerate(placed) if position not in refused]
         for pending, entry in placed:
@@ -225,13 +230,6 @@ class MessageLog:
         return Trace("commit", "message_log.append", caused_by=carried)
 
     # --- refused, unknown, or the room is closed
-    def _doubt(self, pending: Pending, code: int) -> None:
-        if code == DUPLICATE_KEY:
-            self._settle_soon(pending)
-        else:
-            logger.error("MongoDB refused a message of room %d with code %d", pending.room.id, code)
-            self._done(pending, None, "invalid")
-
     def _settle_soon(self, pending: Pending) -> None:
         """In a task of its own, one a room: the other rooms go on."""
         room = pending.room.id
@@ -274,9 +272,9 @@ class MessageLog:
             if verdict is Verdict.STORED and own is not None:
                 self._done(pending, own)
             elif verdict is Verdict.CONFLICT:
-                self._done(pending, None, "conflict")
+                self._refuse(pending, "conflict")
             elif verdict is Verdict.ENDED:
-                self._done(pending, None, "room_closed")
+                self._refuse(pending, "room_closed")
             else:
                 if room.last == known:  # MongoDB errs, or its reads lag: the log does not show why it was not stored
                     await asyncio.sleep(SETTLE_AGAIN_S)
@@ -300,19 +298,23 @@ class MessageLog:
         self._idle(room)
 
     # --- done
-    def _done(self, pending: Pending, entry: Entry | None, refusal: str = "") -> None:
-        """It is this entry of the log, or refused. Then the next one of its room is taken."""
+    def _done(self, pending: Pending, entry: Entry) -> None:
+        """It is this entry of the log."""
         room = pending.room
-        if entry is None:
-            pending.refuse(refusal)
-        else:
-            if entry.seq > room.last:  # and placed after it: this is room.learn, without a call for every message
-                room.last, room.last_sent_at = entry.seq, entry.sent_at
-            if not pending.answered:  # and this is pending.acknowledge
-                pending.stored(entry)
-                if pending.trace is not None:
-                    pending.trace.end()
-            self._stored(room, entry)
+        if entry.seq > room.last:  # and placed after it: this is room.learn, without a call for every message
+            room.last, room.last_sent_at = entry.seq, entry.sent_at
+        if not pending.answered:  # and this is pending.acknowledge
+            pending.stored(entry)
+            if pending.trace is not None:
+                pending.trace.end()
+        self._stored(room, entry)
+        self._take_next(room)
+
+    def _refuse(self, pending: Pending, code: str) -> None:
+        pending.refuse(code)
+        self._take_next(pending.room)
+
+    def _take_next(self, room: RoomTail) -> None:
         self._waiting -= 1
         if not self._waiting:
             self._nothing_waits.set()
