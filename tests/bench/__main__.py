@@ -2,7 +2,7 @@
 
     python -m tests.bench [--quick] [--systems damso,node-ws] [--parts messages,idle] [--sets 3] [--publish]
 
-README.md beside this file says what is needed and what is measured. Loopback only; a whole run takes about 28 minutes.
+README.md beside this file says what is needed and what is measured. Loopback only; a whole run takes about 45 minutes.
 Results are kept after every step, and a run of some parts leaves what others found: a run may be done in pieces.
 """
 
@@ -72,7 +72,7 @@ def speak(system: System, running: Running, devices: int, steps: list[tuple[str,
         "watched": running.watched,
         "core": LOAD_CORE,
         "steps": steps,
-        "at_most_s": 170,
+        "at_most_s": 240,
     }
     return load.perform(job)
 
@@ -102,9 +102,10 @@ def one_set(lab: Lab, system: System, plan: Plan) -> Result:
 
 
 def idle(lab: Lab, systems: list[System], plan: Plan, findings: Findings) -> None:
-    for system in systems:
-        what = f"{plan.idle} idle sockets: {system.title}"
-        findings.add("idle", attempt(what, idle_sockets, lab, system, plan.idle), system=system.key)
+    for number in range(1, plan.sets + 1):
+        for system in systems:
+            what = f"set {number} of {plan.sets}: {plan.idle} idle sockets: {system.title}"
+            findings.add("idle", attempt(what, idle_sockets, lab, system, plan.idle), system=system.key)
 
 
 def idle_sockets(lab: Lab, system: System, sockets: int) -> Result:
@@ -177,7 +178,7 @@ def chosen(parser: argparse.ArgumentParser, names: str, among: dict[str, Any]) -
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="one set, short windows, 2,000 idle sockets: 8 minutes")
+    parser.add_argument("--quick", action="store_true", help="one set, short windows, 2,000 idle sockets: 10 minutes")
     parser.add_argument("--systems", default=",".join(SYSTEMS), help="by comma: " + ", ".join(SYSTEMS))
     parser.add_argument("--parts", default=",".join(PARTS), help="by comma: " + ", ".join(PARTS))
     parser.add_argument("--sets", type=int, help="interleaved rounds; the table shows medians")

@@ -98,7 +98,7 @@ def _busy(found: Result, key: str, names: list[str]) -> str:
 
 def idle(found: Result, key: str, name: str) -> float | None:
     results = [each[name] for each in found.get("idle", {}).get(key, []) if name in each]
-    return float(results[-1]) if results else None
+    return statistics.median(map(float, results)) if results else None
 
 
 def flaws(found: Result, key: str) -> str:
