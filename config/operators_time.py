@@ -10,7 +10,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from core.local_time import service_zone
+from core.http.times import service_zone
 
 
 class OperatorsTimeMiddleware:

@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 
 from django.conf import settings
 
-from core.local_time import at_local, local
+from core.http.times import at_local, local
 
 A_DAY = timedelta(days=1)
 

@@ -11,9 +11,8 @@ from django.utils.translation import gettext as _
 from accounts.events import Event, announce
 from accounts.models import Bar, Member
 from core.errors import Forbidden
-from core.http.times import iso
+from core.http.times import iso, local
 from core.ledger import audit
-from core.local_time import local
 
 # The suspension of who was removed; a year that every database and time zone can tell.
 FOREVER = datetime(3000, 1, 1, tzinfo=UTC)

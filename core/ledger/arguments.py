@@ -2,9 +2,7 @@
 
 from argparse import ArgumentTypeError
 from collections.abc import Callable
-from datetime import date, datetime, time
-
-from core.local_time import at_local
+from datetime import date, datetime
 
 YEARS = range(2000, 2101)
 EXAMPLE = "2031-03-03T22:00+09:00"
@@ -57,10 +55,3 @@ def day(text: str) -> date:
     if found is None or found.year not in YEARS:
         raise ArgumentTypeError(f"{text!r} is not understood: write 2031-03-03, from {YEARS[0]} to {YEARS[-1]}")
     return found
-
-
-def day_or_moment(text: str) -> datetime:
-    """A day begins in the service's time zone."""
-    if len(text) > len("2031-03-03"):
-        return moment(text)
-    return at_local(day(text), time.min)

@@ -18,6 +18,7 @@ from dev.stack.ports import free_port
 from dev.stack.process import Server, StackError
 
 REPLICA_SET = "rs0"
+ON_A_LAPTOP = {"oplogSize": "128", "wiredTigerCacheSizeGB": "0.25"}  # MB, GB
 NOT_YET_INITIALIZED = 94  # MongoDB's error_codes.yml
 INVALID_REPLICA_SET_CONFIG = 93
 
@@ -28,9 +29,17 @@ class Mongod(Server):
     not_ready = (PyMongoError, OSError)
 
     def __init__(
-        self, directory: Path, *, port: int | None = None, log: Path | None = None, test_commands: bool = False
+        self,
+        directory: Path,
+        *,
+        port: int | None = None,
+        log: Path | None = None,
+        settings: dict[str, str] | None = None,
+        test_commands: bool = False,
     ) -> None:
+        """`settings` are options of mongod's command line, in place of or beside those of a laptop."""
         super().__init__("MongoDB", directory, port=port or free_port(), log=log)
+        self.settings = ON_A_LAPTOP | (settings or {})
         self.test_commands = test_commands
 
     @property
@@ -51,8 +60,7 @@ class Mongod(Server):
             *("--bind_ip", "127.0.0.1"),
             *("--port", str(self.port)),
             *("--dbpath", str(self.directory)),
-            *("--oplogSize", "128"),  # MB
-            *("--wiredTigerCacheSizeGB", "0.25"),
+            *(part for name, value in self.settings.items() for part in (f"--{name}", value)),
             *("--setParameter", "diagnosticDataCollectionEnabled=false"),
             *(("--setParameter", "enableTestCommands=1") if self.test_commands else ()),
             "--nounixsocket",

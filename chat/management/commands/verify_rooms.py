@@ -2,7 +2,7 @@ import json
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import time, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -12,9 +12,9 @@ from pymongo.errors import PyMongoError
 from chat.message_log.verify import Finding
 from chat.services import verification
 from chat.services.verification import Selection, Verified
+from core.http.times import at_local
 from core.ledger import progress
-from core.ledger.arguments import day, day_or_moment
-from core.local_time import at_local
+from core.ledger.arguments import day, moment
 
 FINDINGS_KEPT = 1000  # for --json; the number told is that of all
 COULD_NOT_LOOK = 2
@@ -74,6 +74,11 @@ def of(number: int, one: str, many: str = "") -> str:
 def line(finding: Finding) -> str:
     where = f"room {finding.room}" + (f", seq {finding.seq}" if finding.seq is not None else "")
     return f"{where}: {finding.rule}: {finding.detail}"
+
+
+def day_or_moment(text: str) -> datetime:
+    """A day begins in the service's time zone."""
+    return moment(text) if len(text) > len("2031-03-03") else at_local(day(text), time.min)
 
 
 def selected(options: dict[str, Any]) -> Selection:

@@ -5,9 +5,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from core.http.times import local
 from core.ledger import outbox
 from core.ledger.arguments import EXAMPLE, moment
-from core.local_time import local
 from mainpage.rounds import Step, advance
 
 EFFECTS_WITHIN_S = 60

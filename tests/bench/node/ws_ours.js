@@ -1,10 +1,11 @@
 // `ws` with what we do: our documents and indexes, a dense seq per room, one batch in flight with one message of a room
-// in it, local sockets first, the ack to the sender alone. One process, so nothing is published.
+// in it, local sockets first, the ack to the sender alone. One process, so nothing is published. With LAYOUT=usual the
+// documents lie as one would lay them for the same promises without the trick that the resend key is the primary key.
 import { createServer } from "node:http";
 import { Long, MongoClient } from "mongodb";
 import { WebSocketServer } from "ws";
 
-const { PORT, MONGO_URL, MONGO_DATABASE } = process.env;
+const { PORT, MONGO_URL, MONGO_DATABASE, LAYOUT } = process.env;
 const BATCH = 256;
 const MAX_TEXT = 1000;
 const DURABLE = { w: "majority", j: true, wtimeout: 5000 };
@@ -22,20 +23,20 @@ async function write() {
     while (waiting.length) {
       const batch = waiting.splice(0, BATCH);
       const now = new Date();
-      const documents = batch.map(({ room, sender, cid, text }) => ({
-        _id: { room: room.id, sender, client_id: cid },
-        room: room.id,
-        seq: ++room.last,
-        kind: "text",
-        text,
-        sent_at: now,
-      }));
+      const documents = batch.map((message) => document(message, now));
       await database.command({ insert: "messages", documents, ordered: false, writeConcern: DURABLE });
       batch.forEach((each, place) => tell(each, documents[place]));
     }
   } finally {
     isWriting = false;
   }
+}
+
+function document({ room, sender, cid, text }, now) {
+  const seq = ++room.last;
+  const content = { room: room.id, seq, kind: "text", text, sent_at: now };
+  if (LAYOUT === "usual") return { _id: `${room.id}-${seq}`, sender, client_id: cid, ...content };
+  return { _id: { room: room.id, sender, client_id: cid }, ...content };
 }
 
 function tell({ room, socket, sender, cid, text }, { seq, sent_at }) {
