@@ -114,8 +114,15 @@ def test_upgrades_are_security_fixes_and_leave_the_engine_alone(machine: Machine
     assert 'Package-Blacklist:: "containerd"' in shown
 
 
-def test_the_log_rotation_is_understood(machine: Machine) -> None:
-    machine.install("logrotate --debug /etc/logrotate.d/damso")
+def test_every_log_is_rotated(machine: Machine) -> None:
+    logs = ["deploy.json", "disk.json", "gate.log", "move-database.log", "nginx/access.json"]
+    for each in logs:
+        machine.install(f"echo a line >>/srv/damso/log/{each}")
+
+    machine.install("logrotate --force /etc/logrotate.d/damso")
+
+    for each in logs:
+        assert machine.install(f"tail -n 1 /srv/damso/log/{each}.1").stdout == "a line\n", each
 
 
 @pytest.mark.parametrize(
