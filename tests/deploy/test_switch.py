@@ -113,7 +113,7 @@ def test_a_bad_version_leaves_all_as_before(host: Host, tag: str):
     run = host.deploy(tag, **({"READY_BOUND": "3"} if tag == "never-ready" else {}))
 
     assert run.code == 1
-    assert FAILURES[tag] in run.output
+    assert FAILURES[tag] in run.output, run.output
     now = as_before(host)
     assert now[:2] + now[3:] == before[:2] + before[3:]  # the generation is a new one, if nginx was pointed back
     assert host.generation()[0] == host.generation()[1]
