@@ -18,6 +18,8 @@ import redis
 import redis.asyncio as aioredis
 from django.conf import settings
 
+from core.telemetry.apm import Coin
+
 logger = logging.getLogger(__name__)
 
 REMEMBERED_S = 7 * 24 * 3600
@@ -74,6 +76,7 @@ class Leases:
 
     def __init__(self, process: str) -> None:
         self._process = process
+        self._coin = Coin(settings.APM_FRAME_SAMPLE_RATE)
         self._redis = aioredis.Redis.from_url(
             settings.REDIS_URL, socket_timeout=WITHIN_S, socket_connect_timeout=WITHIN_S, protocol=2
         )
@@ -116,7 +119,8 @@ class Leases:
         if not keys:
             return []
         try:
-            return list(await script(keys, arguments))
+            with self._coin.over("presence", "leases"):
+                return list(await script(keys, arguments))
         except (redis.RedisError, OSError) as error:
             logger.info("presence: Redis is away (%s)", type(error).__name__)
             return []

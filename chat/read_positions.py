@@ -8,11 +8,13 @@ import asyncio
 import logging
 from typing import Any
 
+from django.conf import settings
 from pymongo import UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import PyMongoError
 
 from chat.message_log import mongo
+from core.telemetry.apm import Coin
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +29,7 @@ class ReadPositions:
         self._reads = reads
         self._waiting: dict[tuple[int, int], int] = {}
         self._wake = asyncio.Event()
+        self._coin = Coin(settings.APM_FRAME_SAMPLE_RATE)
 
     def note(self, room: int, member: int, seq: int) -> None:
         self._waiting[room, member] = max(seq, self._waiting.get((room, member), 0))
@@ -37,9 +40,11 @@ class ReadPositions:
             await self._wake.wait()
             self._wake.clear()
             writing, self._waiting = self._waiting, {}
+            updates = [_upwards(*key, seq) for key, seq in writing.items()]
             try:
-                async with asyncio.timeout(WRITE_WITHIN_S):
-                    await self._reads.bulk_write([_upwards(*key, seq) for key, seq in writing.items()], ordered=False)
+                with self._coin.over("batch", "read_positions.write"):
+                    async with asyncio.timeout(WRITE_WITHIN_S):
+                        await self._reads.bulk_write(updates, ordered=False)
             except (PyMongoError, TimeoutError) as error:
                 logger.warning("%d read positions wait for MongoDB (%s)", len(writing), type(error).__name__)
                 for (room, member), seq in writing.items():

@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-import ecs_logging
+from core.telemetry.log_lines import EcsFormatter
 
 
 class WithoutProbes(logging.Filter):
@@ -13,7 +13,7 @@ class WithoutProbes(logging.Filter):
         return not (isinstance(record.args, tuple) and "/healthz/live" in record.args)
 
 
-class AccessFormatter(ecs_logging.StdlibFormatter):
+class AccessFormatter(EcsFormatter):
     """For the records of uvicorn.access, whose arguments are address, method, path with query, version, status."""
 
     def format_to_ecs(self, record: logging.LogRecord) -> dict[str, Any]:
@@ -22,8 +22,11 @@ class AccessFormatter(ecs_logging.StdlibFormatter):
         _, method, target, version, status = record.args
         path = str(target).partition("?")[0]
         record.msg, record.args = f"{method} {path} {status}", ()
-        line: dict[str, Any] = super().format_to_ecs(record)
-        line["event"] = {"dataset": "damso.access"}
-        line["url"] = {"path": path}
-        line["http"] = {"request": {"method": method}, "response": {"status_code": status}, "version": version}
-        return line
+        record.__dict__ |= {
+            "event.dataset": "damso.access",
+            "url.path": path,
+            "http.request.method": method,
+            "http.response.status_code": status,
+            "http.version": version,
+        }
+        return super().format_to_ecs(record)

@@ -1,5 +1,8 @@
 from django.apps import AppConfig
+from django.conf import settings
 from django.contrib.admin import apps as admin
+
+from core.telemetry import apm
 
 
 class ConfigConfig(AppConfig):
@@ -7,6 +10,9 @@ class ConfigConfig(AppConfig):
 
     def ready(self) -> None:
         from config import checks  # noqa: F401, PLC0415 - registers the checks once every app is loaded
+
+        if settings.ELASTIC_APM["ENABLED"]:
+            apm.instrument()
 
 
 class OperatorsAdminConfig(admin.AdminConfig):

@@ -21,6 +21,7 @@ class Lifespan:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
+                asyncio.get_running_loop().set_exception_handler(log_unforeseen)
                 try:
                     await process.start(self._in_flight)
                     self._poster.start()
@@ -34,3 +35,12 @@ class Lifespan:
                 await asyncio.to_thread(apm.close)  # uvicorn ends without atexit, and what is buffered would be lost
                 await send({"type": "lifespan.shutdown.complete"})
                 return
+
+
+def log_unforeseen(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What nobody caught, a mistake in the answer to a frame as well.
+
+    asyncio's own line would show the objects concerned, and with them what members write.
+    """
+    what = context["message"].partition(" in callback ")[0]
+    logger.error("unforeseen on the event loop: %s", what, exc_info=context.get("exception"))

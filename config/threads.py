@@ -11,6 +11,7 @@ from a2wsgi import WSGIMiddleware
 
 from chat.readiness import is_draining
 from config.health import version
+from core.http import request_id
 from core.telemetry import metrics
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -116,6 +117,7 @@ class OnTheLoop:
         elif scope["path"] == "/version":
             await answer(send, 200, version())
         else:
+            request_id.begin()
             with metrics.REQUEST_SECONDS.time(), metrics.REQUESTS_INSIDE.track_inprogress():
                 await self._application(scope, receive, _counting(send))
 

@@ -39,22 +39,26 @@ logconfig_dict = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "error": {"()": "ecs_logging.StdlibFormatter"},
+        "error": {"()": "core.telemetry.log_lines.EcsFormatter"},
         "access": {"()": "config.access_log.AccessFormatter"},
     },
-    "filters": {"without_probes": {"()": "config.access_log.WithoutProbes"}},
+    "filters": {
+        "without_probes": {"()": "config.access_log.WithoutProbes"},
+        "request_id": {"()": "core.http.request_id.WithRequestId"},
+    },
     "handlers": {
         "error": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "error"},
         "access": {
             "class": "logging.StreamHandler",
             "stream": "ext://sys.stdout",
             "formatter": "access",
-            "filters": ["without_probes"],
+            "filters": ["without_probes", "request_id"],
         },
+        "apm": {"()": "core.telemetry.apm.ErrorReporter", "level": "ERROR"},
     },
     "root": {"level": "INFO", "handlers": []},
     "loggers": {
-        "gunicorn.error": {"level": "INFO", "handlers": ["error"], "propagate": False},
+        "gunicorn.error": {"level": "INFO", "handlers": ["error", "apm"], "propagate": False},
         "gunicorn.access": {"handlers": ["access"] if settings.ACCESS_LOG else [], "propagate": False},
     },
 }

@@ -21,10 +21,12 @@ from typing import Any
 import msgspec
 import redis.asyncio as aioredis
 from channels.layers import BaseChannelLayer
+from django.conf import settings
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from chat.fanout.lasting import lasting
+from core.telemetry.apm import Coin
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +74,7 @@ class RoomLayer(BaseChannelLayer):
         self._has_dropped = False
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._coin = Coin(settings.APM_FRAME_SAMPLE_RATE)
         self._last_of: Callable[[str], int] = lambda group: 0
         self._on_ahead: Callable[[str, int], None] = lambda group, last: None
         self._on_restored: Callable[[], None] = lambda: None
@@ -172,7 +175,8 @@ class RoomLayer(BaseChannelLayer):
                 await self._wake.wait()
                 self._wake.clear()
                 try:
-                    await self._publish(client)
+                    with self._coin.over("bus", "layer.publish"):
+                        await self._publish(client)
                     self.unwell = not self._hears
                 except (RedisError, OSError) as error:
                     self._fell_ill(error)

@@ -16,6 +16,8 @@ from chat.gateway.standing import Standing
 from chat.message_log.read import LogUnreadable
 from chat.protocol import CloseCode, Ready, RoomState, encode, moment
 from chat.selectors import RoomFacts
+from core.telemetry import apm
+from core.telemetry.apm import Trace
 
 logger = logging.getLogger(__name__)
 
@@ -41,9 +43,10 @@ class Arrivals:
         self._admission = admission
         self._catch_up = catch_up
         self._arriving: list[Session] = []
+        self._traces: list[Trace] = []  # of frames that asked for it
         self._arrived = asyncio.Event()
 
-    def arrive(self, session: Session) -> None:
+    def arrive(self, session: Session, trace: Trace | None = None) -> None:
         """The session has shown a token of ours: its rooms are read with those of all who identify in this turn.
 
         With too many under way already (the stores are slow) it is told to come back later.
@@ -55,6 +58,8 @@ class Arrivals:
         else:
             self._arriving.append(session)
             self._arrived.set()
+            if trace is not None:
+                self._traces.append(trace)
 
     def _is_turned_away(self, session: Session) -> bool:
         refused = session.access is None or self._standing.refuses(session.access)
@@ -69,8 +74,10 @@ class Arrivals:
             arriving, self._arriving = self._arriving[:AT_ONCE], self._arriving[AT_ONCE:]
             if not self._arriving:
                 self._arrived.clear()
+            traces, self._traces = self._traces, []
             try:
-                facts = await self._rooms_for(arriving)
+                with apm.batch("arrivals.let_in", traces):
+                    facts = await self._rooms_for(arriving)
                 for session in arriving:
                     if session in self._here.sessions:
                         self._welcome(session, facts[session.member])

@@ -10,7 +10,7 @@ import logging
 import os
 import uuid
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import Any, TypeVar
 
 from channels.layers import get_channel_layer
@@ -135,7 +135,9 @@ class ChatProcess:
         self.drain.close()
 
     def spawn(self, work: Coroutine[Any, Any, Any], name: str) -> None:
-        task = asyncio.create_task(_logged(work), name=name)
+        """A frame that is traced is traced until the task it began has ended."""
+        trace, self.trace = self.trace, None
+        task = asyncio.create_task(_logged(work, trace), name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -154,7 +156,7 @@ class ChatProcess:
 
     def arrive(self, session: Session) -> None:
         """The session has shown a good token."""
-        self.arrivals.arrive(session)
+        self.arrivals.arrive(session, self.trace)
 
     def depart(self, session: Session) -> None:
         """The socket is gone."""
@@ -258,9 +260,10 @@ async def stop() -> None:
         await process.stop()
 
 
-async def _logged(work: Coroutine[Any, Any, Any]) -> None:
+async def _logged(work: Coroutine[Any, Any, Any], trace: Trace | None) -> None:
     try:
-        await work
+        with trace.over() if trace else nullcontext():
+            await work
     except asyncio.CancelledError:
         raise
     except Exception:  # top of a task: nobody awaits it, so this is where it is heard of

@@ -147,15 +147,19 @@ class Session:
             if not coin.left:
                 coin.draw()
                 process.trace = Trace("websocket", frame.__struct_config__.tag, rate=coin.rate)
-            self._answers[type(frame)](self, frame)
+            try:
+                self._answers[type(frame)](self, frame)
+            except Exception:  # a mistake of ours: the event loop logs it, and breaks this connection
+                self._end_trace(failed=True)
+                raise
             if process.trace is not None:
                 self._end_trace()
 
-    def _end_trace(self) -> None:
+    def _end_trace(self, *, failed: bool = False) -> None:
         """Of a traced frame that has been answered. A message takes its trace along, until its fate is known."""
         trace, self._process.trace = self._process.trace, None
         if trace is not None:
-            trace.end()
+            trace.end("failed" if failed else "", failed=failed)
 
     def _refuse_frame(self, payload: bytes, why: str) -> None:
         """No frame of ours: say which one and why, if it is JSON. `why` names the field, never its content."""

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import msgspec
@@ -20,7 +21,7 @@ from chat.message_log.entry import Entry, Verdict, judge, place_after, stored_ti
 from chat.message_log.mongo import DURABLE
 from chat.message_log.read import LogReader, LogUnreadable
 from chat.message_log.tail import RoomTail
-from core.telemetry import metrics
+from core.telemetry import apm, metrics
 from core.telemetry.apm import Trace
 
 logger = logging.getLogger(__name__)
@@ -196,18 +197,13 @@ class MessageLog:
         if not placed:
             return
         began = time.perf_counter()
-        commit = self._trace(traced, began) if traced else None
         try:
-            refused = await self._writer.insert(documents)
+            with self._trace(traced, began) if traced else nullcontext():
+                refused = await self._writer.insert(documents)
         except OutcomeUnknown as error:
             metrics.UNKNOWN_OUTCOMES.inc()
             logger.warning("the outcome of %d messages is unknown (%s): asking the log", len(placed), error)
             refused = dict.fromkeys(range(len(placed)), DUPLICATE_KEY)
-            if commit is not None:
-                commit.end("unknown", failed=True)
-        else:
-            if commit is not None:
-                commit.end()
         metrics.COMMIT_SECONDS.observe(time.perf_counter() - began)
         metrics.COMMIT_MESSAGES.observe(len(placed))
         metrics.STORED.inc(len(placed) - len(refused))
@@ -223,11 +219,11 @@ class MessageLog:
         for pending, entry in placed:
             self._done(pending, entry)
 
-    def _trace(self, carried: list[Trace], now: float) -> Trace | None:
+    def _trace(self, carried: list[Trace], now: float) -> AbstractContextManager[None]:
         if now < self._trace_again:
-            return None
+            return nullcontext()
         self._trace_again = now + TRACE_AGAIN_S
-        return Trace("commit", "message_log.append", caused_by=carried)
+        return apm.batch("message_log.append", carried)
 
     # --- refused, unknown, or the room is closed
     def _settle_soon(self, pending: Pending) -> None:

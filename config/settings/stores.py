@@ -57,8 +57,7 @@ def logging(log_format: str, level: str) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {
-            # What django.request adds is the whole request, query string and all.
-            "ecs": {"()": "ecs_logging.StdlibFormatter", "exclude_fields": ["request"]},
+            "ecs": {"()": "core.telemetry.log_lines.EcsFormatter"},
             "plain": {"format": "%(asctime)s %(levelname)-7s %(name)s  %(message)s"},
         },
         "filters": {"request_id": {"()": "core.http.request_id.WithRequestId"}},
@@ -68,9 +67,10 @@ def logging(log_format: str, level: str) -> dict[str, Any]:
                 "stream": "ext://sys.stdout",
                 "formatter": log_format,
                 "filters": ["request_id"],
-            }
+            },
+            "apm": {"()": "core.telemetry.apm.ErrorReporter", "level": "ERROR"},
         },
-        "root": {"handlers": ["stdout"], "level": level},
+        "root": {"handlers": ["stdout", "apm"], "level": level},
         # pymongo's DEBUG lines hold its commands, and with them what members write.
         "loggers": {
             "pymongo": {"level": "INFO"},

@@ -1,4 +1,4 @@
-"""Every answer carries X-Request-ID; the same id stands in the log lines and in a problem's body."""
+"""Every answer carries X-Request-ID; the same id stands in the log lines, in the trace and in a problem's body."""
 
 import logging
 import re
@@ -8,13 +8,21 @@ from contextvars import ContextVar
 
 from django.http import HttpRequest, HttpResponse
 
-_current: ContextVar[str] = ContextVar("request_id", default="")
+from core.telemetry import apm
+
+REQUEST_ID = "http.request.id"  # as ECS names it
+_ids: ContextVar[dict[str, str]] = ContextVar("request_ids")
 _ACCEPTABLE = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
 
 def current_request_id() -> str:
     """The id of the request being answered, "" outside of one."""
-    return _current.get()
+    return _ids.get({}).get(REQUEST_ID, "")
+
+
+def begin() -> None:
+    """On the event loop: the ids that the thread finds stand also on the line that the loop writes of this request."""
+    _ids.set({})
 
 
 class RequestIdMiddleware:
@@ -25,19 +33,21 @@ class RequestIdMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         given = request.headers.get("X-Request-ID", "")
-        token = _current.set(given if _ACCEPTABLE.fullmatch(given) else uuid.uuid4().hex)
+        request_id = given if _ACCEPTABLE.fullmatch(given) else uuid.uuid4().hex
+        ids = _ids.get({})
+        ids.update({REQUEST_ID: request_id, **apm.correlate(request_id)})
+        token = _ids.set(ids)
         try:
             response = self.get_response(request)
-            response["X-Request-ID"] = _current.get()
+            response["X-Request-ID"] = request_id
             return response
         finally:
-            _current.reset(token)
+            _ids.reset(token)
 
 
 class WithRequestId(logging.Filter):
-    """Keeps no record back: adds the id to what is logged while a request is answered, under its name in ECS."""
+    """Keeps no record back: adds the ids of the request and its trace to what is logged while it is answered."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if request_id := current_request_id():
-            setattr(record, "http.request.id", request_id)
+        record.__dict__ |= _ids.get({})
         return True

@@ -21,6 +21,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from core.ledger.models import Outbox
+from core.telemetry import apm
 
 logger = logging.getLogger(__name__)
 
@@ -158,17 +159,18 @@ def _pay_batch(size: int, outside: bool) -> int:
 
 
 def _pay(row: Outbox) -> bool:
-    try:
-        with transaction.atomic():
-            HANDLERS[row.kind](row.payload)
-    except Exception as error:  # top of a task: whatever it was, the row stays and the others go on
-        logger.exception("outbox %s of %s failed", row.kind, row.lane)
-        row.attempts += 1
-        row.last_error = type(error).__name__
-        row.due_at = timezone.now() + timedelta(seconds=min(2 ** (row.attempts - 1), LONGEST_DELAY_S))
-        row.save(update_fields=["attempts", "last_error", "due_at"])
-        return False
-    return True
+    with apm.traced("outbox", row.kind):
+        try:
+            with transaction.atomic():
+                HANDLERS[row.kind](row.payload)
+        except Exception as error:  # top of a task: whatever it was, the row stays and the others go on
+            logger.exception("outbox %s of %s failed", row.kind, row.lane)
+            row.attempts += 1
+            row.last_error = type(error).__name__
+            row.due_at = timezone.now() + timedelta(seconds=min(2 ** (row.attempts - 1), LONGEST_DELAY_S))
+            row.save(update_fields=["attempts", "last_error", "due_at"])
+            return False
+        return True
 
 
 # --- waking the drainer, best effort: it looks by itself once a second

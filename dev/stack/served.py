@@ -32,8 +32,8 @@ class Served:
         self.base_url = f"http://127.0.0.1:{port}"
         self.environ = {
             **os.environ,
-            **environ,
             "DJANGO_SETTINGS_MODULE": "config.settings.test",
+            **environ,
             "ALLOWED_ORIGINS": page or self.base_url,
             "KAKAO_AUTH_URL": f"http://127.0.0.1:{standin_port}",
             "KAKAO_API_URL": f"http://127.0.0.1:{standin_port}",

@@ -14,6 +14,7 @@ import requests
 
 from dev.stack.ports import free_port
 from dev.stack.process import CLONE, Server
+from dev.standins.apm import intake
 
 
 class Gunicorn(Server):
@@ -66,7 +67,7 @@ def test_sigterm_ends_it_with_0(gunicorn: Gunicorn) -> None:
 
 
 def test_every_line_is_ecs_and_none_tells_who_asked_what(gunicorn: Gunicorn) -> None:
-    headers = {"X-Forwarded-For": "203.0.113.7", "User-Agent": "somebody"}
+    headers = {"X-Forwarded-For": "203.0.113.7", "User-Agent": "somebody", "X-Request-ID": "a-callers-own-id"}
     requests.get(f"{gunicorn.url}/api/v1/main?planted=secret", headers=headers, timeout=5)
     gunicorn.stop()
 
@@ -81,10 +82,27 @@ def test_every_line_is_ecs_and_none_tells_who_asked_what(gunicorn: Gunicorn) -> 
         (
             "GET /api/v1/main 401",
             {"path": "/api/v1/main"},
-            {"request": {"method": "GET"}, "response": {"status_code": 401}, "version": "1.1"},
+            {
+                "request": {"method": "GET", "id": "a-callers-own-id"},
+                "response": {"status_code": 401},
+                "version": "1.1",
+            },
         )
     ]
+    assert {line["service"]["version"] for line in lines} == {"7.1.0"}
+    assert {line["labels"]["colour"] for line in lines} == {"green"}
     assert not any(word in gunicorn.log.read_text() for word in ("planted", "secret", "203.0.113.7", "somebody"))
+
+
+def test_the_line_of_a_traced_request_leads_to_its_trace(tmp_path: Path) -> None:
+    with intake() as server, Gunicorn(tmp_path, APM_SERVER_URL=server.url, APM_SAMPLE_RATE="1") as gunicorn:
+        requests.get(f"{gunicorn.url}/api/v1/main", timeout=5)
+        gunicorn.stop()
+
+    (line,) = [line for line in gunicorn.lines() if line["message"] == "GET /api/v1/main 401"]
+    (event,) = [event for event in server.of("transaction") if event["name"] == "GET api/v1/main"]
+    assert (line["trace"]["id"], line["transaction"]["id"]) == (event["trace_id"], event["id"])
+    assert line["http"]["request"]["id"] == event["context"]["tags"]["request_id"]
 
 
 def test_health_checks_are_not_logged(gunicorn: Gunicorn) -> None:

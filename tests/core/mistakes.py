@@ -1,0 +1,30 @@
+"""An app of mistakes, planted in what is served: a view, the answer to a frame and a payment fail, and say too much."""
+
+from typing import Any
+
+from django.apps import AppConfig
+from django.urls import path
+
+PLANTED = "words of a member in an exception"
+
+
+class Mistakes(AppConfig):
+    name = "tests.core.mistakes"
+
+    def ready(self) -> None:
+        from chat.gateway.session import IDENTIFIED
+        from chat.protocol import StartTyping
+        from core.ledger import outbox
+
+        IDENTIFIED[StartTyping] = fail
+        outbox.pays("mistake")(fail)
+
+
+def fail(*args: Any) -> Any:
+    try:
+        raise KeyError(PLANTED)
+    except KeyError as error:
+        raise ValueError(PLANTED) from error
+
+
+urlpatterns = [path("mistake", fail)]
