@@ -262,7 +262,7 @@ async def test_without_sampling_errors_alone_are_sent(serve: Callable[..., Serve
         rates = {"APM_SERVER_URL": server.url, "APM_SAMPLE_RATE": "0", "APM_FRAME_SAMPLE_RATE": "0"}
         silent = serve("apm", environ={**traced.environ, **rates}, workers=1, with_scheduler=False, with_standin=False)
         await use_sockets(url_of(silent), make_pairs(silent, 1)[0])
-        requests.get(f"{silent.base_url}/dev/mistake", timeout=10)
+        await asyncio.to_thread(requests.get, f"{silent.base_url}/dev/mistake", timeout=10)
         silent.application.stop()
 
     assert [server.of(kind) for kind in ("transaction", "span")] == [[], []]
