@@ -22,11 +22,13 @@ class AccessFormatter(EcsFormatter):
         _, method, target, version, status = record.args
         path = str(target).partition("?")[0]
         record.msg, record.args = f"{method} {path} {status}", ()
-        record.__dict__ |= {
-            "event.dataset": "damso.access",
-            "url.path": path,
-            "http.request.method": method,
-            "http.response.status_code": status,
-            "http.version": version,
-        }
+        record.__dict__.update(
+            {
+                "event.dataset": "damso.access",
+                "url.path": path,
+                "http.request.method": method,
+                "http.response.status_code": status,
+                "http.version": version,
+            }
+        )
         return super().format_to_ecs(record)

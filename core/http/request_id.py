@@ -49,5 +49,5 @@ class WithRequestId(logging.Filter):
     """Keeps no record back: adds the ids of the request and its trace to what is logged while it is answered."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.__dict__ |= _ids.get({})
+        record.__dict__.update(_ids.get({}))
         return True
