@@ -112,12 +112,12 @@ class OnTheLoop:
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         send = _closing_while_draining(send)
+        request_id.begin()
         if scope["path"] == "/healthz/live":
             await answer(send, 200, {"status": "live"})
         elif scope["path"] == "/version":
             await answer(send, 200, version())
         else:
-            request_id.begin()
             with metrics.REQUEST_SECONDS.time(), metrics.REQUESTS_INSIDE.track_inprogress():
                 await self._application(scope, receive, _counting(send))
 

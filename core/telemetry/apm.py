@@ -210,23 +210,26 @@ class AsyncMongo(AsyncAbstractInstrumentedModule):
     ]
 
     async def call(self, module: str, method: str, wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-        if method == "AsyncDatabase.command":
-            command = args[0] if isinstance(args[0], dict) else {args[0]: "$cmd"}
-            operation, collection = next(iter(command.items()))
-            database, place = instance, f"{instance.name}.{collection}"
-        else:
-            operation = "find" if method == "AsyncCursor._refresh" else method.partition(".")[2]
-            asked = instance.collection if operation == "find" else instance
-            database, place = asked.database, asked.full_name
-        async with async_capture_span(
-            f"{place}.{operation}",
+        span = async_capture_span(
+            _name_of(method, instance, args),
             span_type="db",
             span_subtype="mongodb",
             span_action="query",
             leaf=True,
-            extra={"db": {"instance": database.name}},
-        ):
+            extra={"db": {"instance": settings.MONGO_DATABASE}},
+        )
+        async with span:
             return await wrapped(*args, **kwargs)
+
+
+def _name_of(method: str, instance: Any, args: Any) -> str:
+    if method == "AsyncDatabase.command":
+        command = args[0] if isinstance(args[0], dict) else {args[0]: "$cmd"}
+        operation, collection = next(iter(command.items()))
+        return f"{instance.name}.{collection}.{operation}"
+    if method == "AsyncCursor._refresh":
+        return f"{instance.collection.full_name}.find"
+    return f"{instance.full_name}.{method.partition('.')[2]}"
 
 
 def reach_server(*, within_s: float) -> bool:

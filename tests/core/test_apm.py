@@ -87,8 +87,8 @@ class Seen:
 @pytest.fixture(scope="module")
 async def seen(traced: Served, server: Intake, pair: Pair) -> Seen:
     """After a conversation over the socket and by REST, some of it wrong, and SIGTERM."""
-    await use_sockets(url_of(traced), pair)
     access = await asyncio.to_thread(use_rest, traced.base_url, pair)
+    await use_sockets(url_of(traced), pair)
     await asyncio.to_thread(traced.manage, "shell", "-v", "0", "-c", OWE_A_MISTAKE)
     await asyncio.to_thread(traced.scheduler.stop)
     await asyncio.to_thread(traced.application.stop)
@@ -122,7 +122,7 @@ def use_rest(url: str, pair: Pair) -> str:
         session.headers["Authorization"] = f"Bearer {pair.tokens[0]}"
         session.get(f"{room}?secret={QUERY}", headers=stranger, timeout=10).raise_for_status()
         body = {"client_id": "by-rest", "text": SECRET}
-        assert session.post(f"{room}/messages", json=body, timeout=10).status_code == 409
+        session.post(f"{room}/messages", json=body, timeout=10).raise_for_status()
         session.get(f"{url}/healthz/ready", timeout=10).raise_for_status()
         broken = session.get(f"{url}/dev/mistake?{QUERY}", headers={"X-Request-ID": "a-broken-request"}, timeout=10)
         assert broken.status_code == 500
@@ -165,7 +165,7 @@ def test_a_frame_is_named_by_its_type_and_ends_with_what_became_of_it(seen: Seen
 def test_what_serves_many_frames_at_once_is_linked_to_them(seen: Seen, batch: str, frame: str) -> None:
     served = {event["id"] for event in seen.named(frame) if event["result"] == "ok"}
     links = [link["span_id"] for event in seen.named(batch) for link in event["links"]]
-    assert served == set(links)
+    assert served == set(links) != set()
 
 
 @pytest.mark.parametrize(
