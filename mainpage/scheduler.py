@@ -78,6 +78,7 @@ class Scheduler:
             try:
                 close_old_connections()
                 job.run()
+                metrics.TURNS.labels(job.name).inc()
                 pause(job.period_s)
             except Exception:  # top of a task
                 logger.exception("scheduler: %s failed; it is tried again in %g s", job.name, job.period_s)

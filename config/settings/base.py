@@ -48,7 +48,7 @@ DATABASES = stores.databases(_values["DATABASE_URL"], _values["DATABASE_CA"])
 CACHES = stores.caches(REDIS_URL, REDIS_PREFIX)
 CHANNEL_LAYERS = stores.channel_layers(_values["CHANNEL_LAYER"], REDIS_URL, REDIS_PREFIX)
 LOGGING = stores.logging(_values["LOG_FORMAT"], _values["LOG_LEVEL"])
-ELASTIC_APM = telemetry.elastic_apm(_values, is_one_command=telemetry.is_one_command(sys.argv))
+ELASTIC_APM = telemetry.elastic_apm(_values, role=telemetry.role(sys.argv))
 APM_FRAME_SAMPLE_RATE: float = _values["APM_FRAME_SAMPLE_RATE"] if ELASTIC_APM["ENABLED"] else 0.0
 CORS_ALLOWED_ORIGINS = ALLOWED_ORIGINS
 WHITENOISE_ROOT = BASE_DIR / "web" if _values["WEB_CLIENT"] else None

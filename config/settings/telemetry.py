@@ -15,21 +15,31 @@ PROCESSORS = [
 ]
 
 
-def is_one_command(argv: Sequence[str]) -> bool:
-    """Has nothing to trace, and must not wait at its end for an APM Server that is away, nor print that it is."""
-    return Path(argv[0]).name == "manage.py" and list(argv[1:2]) != ["run_scheduler"]
+def role(argv: Sequence[str]) -> str:
+    """What this process is for: web, scheduler or command."""
+    if Path(argv[0]).name != "manage.py":
+        return "web"
+    return "scheduler" if list(argv[1:2]) == ["run_scheduler"] else "command"
 
 
-def elastic_apm(values: dict[str, Any], *, is_one_command: bool) -> dict[str, Any]:
-    """Without a server the agent is off. Traces begin with us: a stranger's header must not raise the sampling."""
+def elastic_apm(values: dict[str, Any], *, role: str) -> dict[str, Any]:
+    """Without a server the agent is off. Traces begin with us: a stranger's header must not raise the sampling.
+
+    One command has nothing to trace, and must not wait at its end for a server that is away, nor print that it is.
+    """
     return {
-        "ENABLED": bool(values["APM_SERVER_URL"]) and not is_one_command,
+        "ENABLED": bool(values["APM_SERVER_URL"]) and role != "command",
         "SERVER_URL": values["APM_SERVER_URL"] or None,
+        "SERVER_CA_CERT_FILE": values["APM_CA"] or None,
         "SECRET_TOKEN": values["APM_SECRET_TOKEN"] or None,
         "SERVICE_NAME": "damso",
         "SERVICE_VERSION": values["RELEASE"],
         "ENVIRONMENT": values["ENVIRONMENT"],
-        "GLOBAL_LABELS": {"colour": values["COLOUR"] or "none", "revision": values["REVISION"] or "none"},
+        "GLOBAL_LABELS": {
+            "role": role,
+            "colour": values["COLOUR"] or "none",
+            "revision": values["REVISION"] or "none",
+        },
         "TRANSACTION_SAMPLE_RATE": values["APM_SAMPLE_RATE"],
         "TRACE_CONTINUATION_STRATEGY": "restart",
         "TRANSACTION_IGNORE_URLS": ["/healthz/*", "/version"],
@@ -43,7 +53,8 @@ def elastic_apm(values: dict[str, Any], *, is_one_command: bool) -> dict[str, An
         "SOURCE_LINES_SPAN_APP_FRAMES": 0,
         "SPAN_STACK_TRACE_MIN_DURATION": "-1ms",
         # core/telemetry/metrics.py, once in 30 s, as prometheus.metrics.damso_…
-        "PROMETHEUS_METRICS": True,
+        "METRICS_SETS": ["elasticapm.metrics.sets.cpu.CPUMetricSet", "core.telemetry.growth.Growth"],
+        "DISABLE_METRICS": ["prometheus.metrics.python_*", "prometheus.metrics.process_*"],
         "CENTRAL_CONFIG": False,
         "CLOUD_PROVIDER": "none",
         "PROCESSORS": PROCESSORS,

@@ -6,10 +6,8 @@ page says so.
 
 import json
 import logging
-import os
 import threading
 import time
-import uuid
 from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -53,7 +51,7 @@ class Poster:
         """`role`: what this process does. `before` is called ahead of each posting, to set gauges."""
         self._role = role
         self._before = before
-        self._name = f"{os.uname().nodename}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
+        self._name = metrics.process()
         self._started = time.time()
         self._past: deque[tuple[float, dict[str, float]]] = deque(maxlen=KEPT)
         self._stopping = threading.Event()

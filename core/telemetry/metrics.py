@@ -4,6 +4,10 @@ Counted here always, traced or not. Nothing is labelled with a member, a room or
 measurement a group commit, none a message: an observation costs a few microseconds.
 """
 
+import os
+import uuid
+from functools import cache
+
 from prometheus_client import REGISTRY, Counter, Gauge, Histogram
 
 SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -45,8 +49,15 @@ OUTBOX_AGE = Gauge("damso_outbox_age_seconds", "Age of the oldest row")
 OUTBOX_FAILING = Gauge("damso_outbox_failing", "Rows that failed at least once")
 ROUND_STEP_SECONDS = Gauge("damso_round_step_seconds", "How long a round's last step of this kind took", ["state"])
 ROUND_LATE = Gauge("damso_round_late_seconds", "How long the step that is due longest has been due")
+TURNS = Counter("damso_scheduler_turns", "Turns of the scheduler's jobs that did not fail", ["job"])
 DISK_USED = Gauge("damso_disk_used_ratio", "Of a disk the service writes to, what is used, 0 to 1", ["path"])
 DISK_INODES_USED = Gauge("damso_disk_inodes_used_ratio", "The same of its inodes", ["path"])
+
+
+@cache
+def process() -> str:
+    """This process's name: another one's is another, also in a container with the same process ids."""
+    return f"{os.uname().nodename}-{os.getpid()}-{uuid.uuid4().hex[:6]}"
 
 
 def values() -> dict[str, float]:

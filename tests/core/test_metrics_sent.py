@@ -1,0 +1,126 @@
+"""What Elastic's APM Server gets of our metrics, and what a rule or a dashboard makes of it."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+
+import elasticapm
+import pytest
+from pytest_django import Settings
+
+from core.telemetry import metrics
+from dev.stack.served import Served
+from dev.standins.apm import Event, Intake, intake
+from tests.chat.conftest import Pair, make_pairs, url_of
+from tests.chat.devices import Device
+from tests.waiting import wait_until
+
+PREFIX = "prometheus.metrics."
+STORED, ACKS, SOCKETS, TURNS = (
+    f"{PREFIX}damso_{name}" for name in ("messages_stored", "ack_seconds", "sockets", "scheduler_turns")
+)
+MESSAGES = 7
+
+
+def samples(sets: list[Event], name: str) -> list[Event]:
+    return [each["samples"][name] for each in sets if name in each["samples"]]
+
+
+def summed(sets: list[Event], name: str) -> float:
+    """As Elasticsearch's `sum` over these documents."""
+    return sum(sample["value"] for sample in samples(sets, name))
+
+
+def mean(sets: list[Event], name: str) -> float:
+    """As Elasticsearch's `avg` over a histogram field: each value as often as it was counted."""
+    counted = [
+        (value, count)
+        for sample in samples(sets, name)
+        for value, count in zip(sample["values"], sample["counts"], strict=True)
+    ]
+    return sum(value * count for value, count in counted) / sum(count for _, count in counted)
+
+
+@pytest.fixture
+def server() -> Iterator[Intake]:
+    with intake() as taken:
+        yield taken
+
+
+@pytest.fixture
+def agent(settings: Settings, server: Intake) -> Iterator[elasticapm.Client]:
+    """Sends when it is told to."""
+    own = {"SERVER_URL": server.url, "METRICS_INTERVAL": "3600s", "ENABLED": True}
+    client = elasticapm.Client({**settings.ELASTIC_APM, **own})
+    yield client
+    client.close()
+
+
+def reported(agent: elasticapm.Client, server: Intake) -> list[Event]:
+    """What one report sends."""
+    before = len(server.of("metricset"))
+    agent.metrics.collect()
+    agent._transport.flush()
+    return server.of("metricset")[before:]
+
+
+def test_a_mean_is_that_of_its_minutes_and_not_of_the_processs_life(agent: elasticapm.Client, server: Intake) -> None:
+    for _ in range(1000):
+        metrics.ACK_SECONDS.observe(0.001)
+    reported(agent, server)
+
+    metrics.ACK_SECONDS.observe(1.5)
+
+    assert mean(reported(agent, server), ACKS) == 1.5
+
+
+def test_what_is_counted_is_sent_once(agent: elasticapm.Client, server: Intake) -> None:
+    reported(agent, server)
+
+    metrics.STORED.inc(3)
+
+    assert [summed(reported(agent, server), STORED) for _ in range(2)] == [3, 0]
+    assert server.mistakes == []
+
+
+def test_a_level_is_sent_each_time(agent: elasticapm.Client, server: Intake) -> None:
+    metrics.SOCKETS.set(5)
+
+    assert [summed(reported(agent, server), SOCKETS) for _ in range(2)] == [5, 5]
+
+
+@pytest.fixture(scope="module")
+def ended(serve: Callable[..., Served]) -> Iterator[Intake]:
+    """All that a scheduler and two workers sent, one of which stored messages, until they had ended."""
+    with intake() as server:
+        environ = {"APM_SERVER_URL": server.url, "APM_SAMPLE_RATE": "0", "ELASTIC_APM_METRICS_INTERVAL": "1s"}
+        served = serve("metrics", environ=environ, workers=2, with_standin=False)
+        asyncio.run(talk(url_of(served), make_pairs(served, 1)[0]))
+        wait_until(lambda: summed(server.of("metricset"), TURNS) > 0)
+        served.stop()
+        yield server
+
+
+async def talk(url: str, pair: Pair) -> None:
+    device = await Device.identified(url, pair.tokens[0])
+    for _ in range(MESSAGES):
+        await device.sent(pair.room, "안녕")
+    await device.close()
+
+
+def test_the_sum_over_all_processes_is_what_happened_and_the_end_is_in_it(ended: Intake) -> None:
+    assert summed(ended.of("metricset"), STORED) == MESSAGES
+    assert ended.mistakes == []
+
+
+def test_levels_of_processes_can_be_told_apart(ended: Intake) -> None:
+    processes = {each["tags"]["process"] for each in ended.of("metricset") if SOCKETS in each["samples"]}
+    assert len(processes) == 4  # two workers, the scheduler, and what prepared the data
+
+
+def test_a_process_says_what_it_is_for(ended: Intake) -> None:
+    assert {each["labels"]["role"] for each in ended.of("metadata")} == {"web", "scheduler"}
+
+
+def test_the_scheduler_says_that_it_measures(ended: Intake) -> None:
+    jobs = {each["tags"]["job"] for each in ended.of("metricset") if TURNS in each["samples"]}
+    assert "measure" in jobs
