@@ -53,6 +53,14 @@ def name(value: str) -> str:
     return value
 
 
+def authority(value: str) -> str:
+    """Of a file that is empty nothing is left: nobody but those whom the system trusts."""
+    try:
+        return value if value and Path(value).read_text() else ""
+    except OSError as error:
+        raise ValueError(f"can't be read ({type(error).__name__})") from error
+
+
 def directory(value: str) -> Path | None:
     if value and not value.startswith("/"):
         raise ValueError("write a whole path, from /")
@@ -192,6 +200,7 @@ VARIABLES = [
     Variable("LOG_LEVEL", one_of("DEBUG", "INFO", "WARNING", "ERROR"), "INFO", "DEBUG, INFO, WARNING or ERROR"),
     Variable("APM_SERVER_URL", optional_url, "", "Elastic APM Server that gets the traces; empty: the agent is off"),
     Variable("APM_SECRET_TOKEN", text, "", "secret token of that APM Server", secret=True),
+    Variable("APM_CA", authority, "", "file with the authority of that server's certificate; empty: the system's"),
     Variable("APM_SAMPLE_RATE", rate, "0.1", "share of the REST requests that are traced, 0 to 1"),
     Variable("APM_FRAME_SAMPLE_RATE", rate, "0.01", "share of the socket frames that are traced, 0 to 1"),
     Variable(

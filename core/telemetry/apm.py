@@ -237,7 +237,8 @@ def reach_server(*, within_s: float) -> bool:
     url, token = settings.ELASTIC_APM["SERVER_URL"], settings.ELASTIC_APM["SECRET_TOKEN"]
     if url:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        requests.get(url, headers=headers, timeout=within_s).raise_for_status()
+        authority = settings.ELASTIC_APM["SERVER_CA_CERT_FILE"] or True
+        requests.get(url, headers=headers, verify=authority, timeout=within_s).raise_for_status()
     return bool(url)
 
 

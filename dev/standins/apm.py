@@ -5,6 +5,7 @@ The schemas in apm_intake/ are Elastic's, as published with the intake specifica
 
 import gzip
 import json
+import ssl
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -96,7 +97,7 @@ class Agents(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def intake(port: int = 0) -> Iterator[Intake]:
+def intake(port: int = 0, *, tls: ssl.SSLContext | None = None) -> Iterator[Intake]:
     """An intake on 127.0.0.1, served by a thread until the block ends."""
     taken = Intake()
 
@@ -108,6 +109,9 @@ def intake(port: int = 0) -> Iterator[Intake]:
 
     with ThreadingHTTPServer(("127.0.0.1", port), Handler) as serving:
         taken.url = f"http://127.0.0.1:{serving.server_port}"
+        if tls is not None:
+            serving.socket = tls.wrap_socket(serving.socket, server_side=True)
+            taken.url = f"https://localhost:{serving.server_port}"
         Thread(target=serving.serve_forever, name="apm intake", daemon=True).start()
         yield taken
         serving.shutdown()
