@@ -4,77 +4,31 @@
 Safe to run again: everything has a name, and what is there under it is replaced. Standard library only, Python 3.11 or
 newer: it runs on a host, or in the monitoring compose file's `provision`.
 
-    ELASTIC_PASSWORD=… LOGSTASH_PASSWORD=… … deploy/elk/provision.py [--dry-run]
+    ELASTIC_PASSWORD=… LOGSTASH_PASSWORD=… … python3 -m deploy.elk.provision [--dry-run]
 """
 
 import argparse
-import base64
 import json
 import os
-import ssl
 import sys
 import time
-import urllib.error
-import urllib.request
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deploy.elk.server import Refused, Server, trusting
+
 HERE = Path(__file__).resolve().parent
 RUNBOOK = "https://github.com/damso/damso/blob/main/docs/runbook.md"
-DATA_VIEWS = {
-    "logs-damso.*": "logs-damso.*-*",
-    "metrics-apm": "metrics-apm*-*",
-    "traces-apm": "traces-apm*-*",
-    "metricbeat": "metricbeat-*",
-    "heartbeat": "heartbeat-*",
-}
+# To look through in Discover, besides those that a dashboard or a rule asks.
+MORE_INDICES = {"logs-damso.*-*", "logs-apm*-*", "traces-apm*-*"}
+ALERTS = "damso-alerts"
+PROCESS = "labels.process"
 PANEL_WIDTH, PANEL_HEIGHT, COLUMNS = 16, 12, 3
-UNITS = {"s": "s", "m": "m", "h": "h", "d": "d"}
-ANSWER_WITHIN_S = 30
 AGAIN_S = 3
-
-
-class Refused(Exception):
-    """The server said no, or nothing."""
-
-
-@dataclass(frozen=True)
-class Server:
-    """One of the two APIs. `context` trusts our own authority's certificate."""
-
-    url: str
-    password: str
-    context: ssl.SSLContext | None
-
-    def ask(self, method: str, path: str, body: Any = None, *, files: bytes | None = None) -> tuple[int, Any]:
-        """(status, answer). Raises Refused when nobody answers, or for a 4xx but 404 and 409, or a 5xx."""
-        headers = {"Authorization": "Basic " + base64.b64encode(f"elastic:{self.password}".encode()).decode()}
-        headers |= {"kbn-xsrf": "provision", "Content-Type": "application/json"}
-        payload = None if body is None else json.dumps(body).encode()
-        if files is not None:
-            boundary = uuid.uuid4().hex
-            headers["Content-Type"] = f"multipart/form-data; boundary={boundary}"
-            payload = _multipart(boundary, files)
-        # The operator names the server, in the environment: no scheme to audit.
-        request = urllib.request.Request(f"{self.url}/{path}", payload, headers, method=method)  # noqa: S310
-        try:
-            with urllib.request.urlopen(request, timeout=ANSWER_WITHIN_S, context=self.context) as answer:  # noqa: S310
-                return answer.status, json.loads(answer.read() or b"{}")
-        except urllib.error.HTTPError as error:
-            said = error.read().decode(errors="replace")[:500]
-            if error.code in (404, 409):
-                return error.code, said
-            raise Refused(f"{method} {path}: {error.code} {said}") from error
-        except OSError as error:
-            raise Refused(f"{self.url} does not answer: {error}") from error
-
-
-def _multipart(boundary: str, content: bytes) -> bytes:
-    head = f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="objects.ndjson"\r\n'
-    return head.encode() + b"Content-Type: application/ndjson\r\n\r\n" + content + f"\r\n--{boundary}--\r\n".encode()
+# As of which version of their kinds the objects are written: without it Kibana takes them for the oldest there are.
+VERSIONS = {"index-pattern": "8.0.0", "dashboard": "8.9.0"}
 
 
 def read(name: str) -> Any:
@@ -98,11 +52,23 @@ def _with_password(body: dict[str, Any], environ: Mapping[str, str]) -> dict[str
 
 def saved_objects() -> list[dict[str, Any]]:
     """Kibana's data views and dashboards."""
-    views = [
-        {"type": "index-pattern", "id": id_, "attributes": {"title": title, "timeFieldName": "@timestamp"}}
-        for id_, title in DATA_VIEWS.items()
+    boards = read("dashboards.json")
+    asked = [*read("rules.json"), *(panel for board in boards for panel in board["panels"])]
+    indices = {each["index"] for each in asked if "index" in each} | MORE_INDICES
+    objects = [*(_data_view(index) for index in sorted(indices)), *(_dashboard(board) for board in boards)]
+    return [
+        {**each, "coreMigrationVersion": "8.8.0", "typeMigrationVersion": VERSIONS[each["type"]]} for each in objects
     ]
-    return [*views, *(_dashboard(each) for each in read("dashboards.json"))]
+
+
+def _data_view(index: str) -> dict[str, Any]:
+    """It may be there before the first document is."""
+    attributes = {"title": index, "timeFieldName": "@timestamp", "allowNoIndex": True}
+    return {"type": "index-pattern", "id": _id("views", index), "attributes": attributes, "references": []}
+
+
+def _id(kind: str, name: str) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"damso/{kind}/{name}"))
 
 
 def _dashboard(each: dict[str, Any]) -> dict[str, Any]:
@@ -129,18 +95,21 @@ def _dashboard(each: dict[str, Any]) -> dict[str, Any]:
 def _panel(panel: dict[str, Any], place: int) -> dict[str, Any]:
     """A time series (TSVB), which names its index itself and so needs no other object."""
     id_ = str(place)
+    split = PROCESS if panel["aggregate"] == "level" else panel.get("split")
     series = {
         "id": f"{id_}-series",
         "chart_type": panel.get("chart", "line"),
         "metrics": _metrics(panel, id_),
-        "split_mode": "terms" if "split" in panel else "everything",
-        **({"terms_field": panel["split"], "terms_size": "20"} if "split" in panel else {}),
+        "split_mode": "terms" if split else "everything",
+        **({"terms_field": split, "terms_size": "50"} if split else {}),
         "stacked": "stacked" if panel.get("chart") == "bar" else "none",
         "fill": 0.5 if panel.get("chart") == "bar" else 0,
         "line_width": 1,
         "point_size": 1,
         "formatter": "number",
         "color": "#173b42",
+        "palette": {"type": "palette", "name": "default"},
+        "label": panel["title"],
     }
     params = {
         "id": f"{id_}-panel",
@@ -149,7 +118,7 @@ def _panel(panel: dict[str, Any], place: int) -> dict[str, Any]:
         "index_pattern": panel["index"],
         "time_field": "@timestamp",
         "use_kibana_indexes": False,
-        "interval": "",
+        "interval": ">=1m",  # each process sends its metrics twice in that time
         "filter": {"language": "kuery", "query": panel.get("query", "")},
         "axis_position": "left",
         "axis_formatter": "number",
@@ -169,15 +138,17 @@ def _panel(panel: dict[str, Any], place: int) -> dict[str, Any]:
 
 
 def _metrics(panel: dict[str, Any], id_: str) -> list[dict[str, Any]]:
-    """`rate`: of a counter that starts anew with its process, a second."""
+    """`rate`: a second, of what grew. `level`: of all processes together."""
     if panel["aggregate"] == "count":
         return [{"id": f"{id_}-count", "type": "count"}]
     if panel["aggregate"] == "rate":
-        return [
-            {"id": f"{id_}-max", "type": "max", "field": panel["field"]},
-            {"id": f"{id_}-growth", "type": "derivative", "field": f"{id_}-max", "unit": "1s"},
-            {"id": f"{id_}-rate", "type": "positive_only", "field": f"{id_}-growth"},
-        ]
+        grown = {"id": f"{id_}-grown", "type": "sum", "field": panel["field"]}
+        variable = {"id": f"{id_}-variable", "name": "grown", "field": grown["id"]}
+        script = "params.grown * 1000 / params._interval"
+        return [grown, {"id": f"{id_}-rate", "type": "calculation", "variables": [variable], "script": script}]
+    if panel["aggregate"] == "level":
+        of_each = {"id": f"{id_}-each", "type": "max", "field": panel["field"]}
+        return [of_each, {"id": f"{id_}-all", "type": "series_agg", "function": "sum"}]
     return [{"id": f"{id_}-metric", "type": panel["aggregate"], "field": panel["field"]}]
 
 
@@ -187,7 +158,7 @@ def rules() -> list[dict[str, Any]]:
 
 
 def _rule(each: dict[str, Any]) -> dict[str, Any]:
-    size, unit = int(each["over"][:-1]), UNITS[each["over"][-1]]
+    size, unit = int(each["over"][:-1]), each["over"][-1]
     kinds = {"count": _count_rule, "value": _value_rule, "latency": _latency_rule}
     type_id, params, groups = kinds[each["kind"]](each)
     window = {"windowSize": size, "windowUnit": unit}
@@ -195,7 +166,7 @@ def _rule(each: dict[str, Any]) -> dict[str, Any]:
         window = {"timeWindowSize": size, "timeWindowUnit": unit}
     text = f"{{{{rule.name}}}}: {{{{context.message}}}} {RUNBOOK}#{each['runbook']}"
     return {
-        "id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"damso/rules/{each['id']}")),
+        "id": _id("rules", each["id"]),
         "name": f"Damso: {each['name']}",
         "tags": ["damso", each["id"]],
         "rule_type_id": type_id,
@@ -203,35 +174,33 @@ def _rule(each: dict[str, Any]) -> dict[str, Any]:
         "schedule": {"interval": each["every"]},
         "params": params | window,
         "actions": [
-            {"group": group, "id": CONNECTOR, "params": {"body": json.dumps({"text": text, "state": state})},
+            {"group": group, "id": CONNECTOR, "params": {"documents": [{"text": f"{state}: {text}"}]},
              "frequency": {"summary": False, "notify_when": "onActionGroupChange", "throttle": None}}
-            for group, state in ((groups, "begun"), ("recovered", "over"))
+            for group, state in ((groups, "Alert"), ("recovered", "Over"))
         ],
     }  # fmt: skip
 
 
-CONNECTOR = str(uuid.uuid5(uuid.NAMESPACE_URL, "damso/connectors/operators"))
+CONNECTOR = _id("connectors", "alerts")
 
 
 def _count_rule(each: dict[str, Any]) -> tuple[str, dict[str, Any], str]:
-    """More documents than so many."""
-    search = {"query": {"language": "kuery", "query": each["query"]}, "index": _inline_view(each["index"])}
+    """More documents than so many, or fewer: then something is silent."""
+    query = {"language": "kuery", "query": each["query"]}
+    comparator, bound = (">", each["above"]) if "above" in each else ("<", each["below"])
     params = {
         "searchType": "searchSource",
-        "searchConfiguration": search,
+        "searchConfiguration": {"query": query, "index": _id("views", each["index"])},
         "timeField": "@timestamp",
-        "threshold": [each["above"]],
-        "thresholdComparator": ">",
+        "threshold": [bound],
+        "thresholdComparator": comparator,
         "size": 10,
-        "excludeHitsFromPreviousRun": True,
+        # It goes on for as long as the window holds so many, whether an earlier look saw them or not.
+        "excludeHitsFromPreviousRun": False,
         "aggType": "count",
         "groupBy": "all",
     }
     return ".es-query", params, "query matched"
-
-
-def _inline_view(title: str) -> dict[str, Any]:
-    return {"title": title, "timeFieldName": "@timestamp", "id": f"damso-{title}", "allowNoIndex": True}
 
 
 def _value_rule(each: dict[str, Any]) -> tuple[str, dict[str, Any], str]:
@@ -261,12 +230,12 @@ def _latency_rule(each: dict[str, Any]) -> tuple[str, dict[str, Any], str]:
     return "apm.transaction_duration", params, "threshold_met"
 
 
-def connector(environ: Mapping[str, str]) -> dict[str, Any]:
+def connector() -> dict[str, Any]:
+    """Into an index, which relay.py empties: Kibana's connectors to the outside want a paid licence."""
     return {
-        "name": "Damso operators",
-        "connector_type_id": ".webhook",
-        "config": {"url": environ["ALERT_WEBHOOK_URL"], "method": "post", "hasAuth": False},
-        "secrets": {},
+        "name": "Damso alerts",
+        "connector_type_id": ".index",
+        "config": {"index": ALERTS, "refresh": True, "executionTimeField": "@timestamp"},
     }
 
 
@@ -282,7 +251,7 @@ def provision(elasticsearch: Server, kibana: Server, environ: Mapping[str, str])
     if not answer.get("success"):
         raise Refused(f"Kibana did not take the dashboards: {answer.get('errors')}")
     say(f"{len(saved_objects())} data views and dashboards")
-    _put(kibana, f"api/actions/connector/{CONNECTOR}", connector(environ), fixed={"connector_type_id"})
+    _put(kibana, f"api/actions/connector/{CONNECTOR}", connector(), fixed={"connector_type_id"})
     for rule in rules():
         body = {name: value for name, value in rule.items() if name != "id"}
         _put(kibana, f"api/alerting/rule/{rule['id']}", body, fixed={"rule_type_id", "consumer"})
@@ -312,12 +281,10 @@ def wait_for(server: Server, path: str, *, within_s: float) -> None:
 
 
 def servers(environ: Mapping[str, str]) -> tuple[Server, Server]:
-    authority = environ.get("CA_FILE")
-    context = ssl.create_default_context(cafile=authority) if authority else None
-    password = environ["ELASTIC_PASSWORD"]
+    password, context = environ["ELASTIC_PASSWORD"], trusting(environ.get("CA_FILE"))
     return (
-        Server(environ.get("ELASTICSEARCH_URL", "https://elasticsearch:9200"), password, context),
-        Server(environ.get("KIBANA_URL", "http://kibana:5601"), password, context),
+        Server(environ.get("ELASTICSEARCH_URL", "https://elasticsearch:9200"), "elastic", password, context),
+        Server(environ.get("KIBANA_URL", "http://kibana:5601"), "elastic", password, context),
     )
 
 

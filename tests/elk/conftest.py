@@ -35,11 +35,12 @@ class Filebeat:
         with file.open("a", encoding="utf-8") as appended:
             appended.writelines(f"{line}\n" for line in lines)
 
-    def start(self) -> None:
+    def start(self, **environ: str) -> None:
         """Its own checks pass first: no setting is misspelt."""
-        subprocess.run([*self._command(), "test", "config"], check=True, env=self._environ(), capture_output=True)
+        environ = self._environ() | environ
+        subprocess.run([*self._command(), "test", "config"], check=True, env=environ, capture_output=True)
         with (self._directory / "filebeat.log").open("wb") as log:
-            self._process = subprocess.Popen(self._command(), env=self._environ(), stdout=log, stderr=log)
+            self._process = subprocess.Popen(self._command(), env=environ, stdout=log, stderr=log)
 
     def stop(self) -> None:
         if self._process is not None:

@@ -15,6 +15,10 @@ def docker_line(line: str, *, stream: str = "stdout") -> str:
     return json.dumps({"log": f"{line}\n", "stream": stream, "time": AT})
 
 
+def app_line(message: str) -> str:
+    return json.dumps({"@timestamp": AT, "message": message, "ecs.version": "1.6.0"})
+
+
 def test_a_line_of_the_application_keeps_its_fields(beat: Filebeat) -> None:
     said = {
         "@timestamp": "2026-11-24T12:10:10.000Z",
@@ -37,7 +41,7 @@ def test_a_line_of_the_application_keeps_its_fields(beat: Filebeat) -> None:
 
 
 def test_access_lines_have_an_index_of_their_own(beat: Filebeat) -> None:
-    line = {"@timestamp": AT, "message": "GET /x 200", "event": {"dataset": "damso.access"}}
+    line = {"@timestamp": AT, "message": "GET /x 200", "ecs.version": "1.6.0", "event": {"dataset": "damso.access"}}
     beat.write(CONTAINER, [docker_line(json.dumps(line))])
 
     beat.start()
@@ -46,17 +50,26 @@ def test_access_lines_have_an_index_of_their_own(beat: Filebeat) -> None:
     assert document["data_stream"]["dataset"] == "damso.access"
 
 
-def test_what_is_no_json_is_kept_and_marked(beat: Filebeat) -> None:
-    beat.write(CONTAINER, [docker_line("Fatal Python error: Segmentation fault", stream="stderr")])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Fatal Python error: Segmentation fault",
+        '{"t":{"$date":"2026-11-24T12:10:11.123+00:00"},"s":"I","c":"NETWORK","id":22943,"attr":{"remote":"127.0.0.1"}}',
+    ],
+    ids=["a crash", "MongoDB"],
+)
+def test_what_is_not_the_applications_is_kept_as_it_is_and_marked(beat: Filebeat, line: str) -> None:
+    beat.write(CONTAINER, [docker_line(line, stream="stderr")])
 
     beat.start()
 
     [document] = beat.documents(1)
-    assert document["message"].rstrip() == "Fatal Python error: Segmentation fault"
-    assert value_of(document, "error.type") == "json"
+    assert document["message"].rstrip() == line
+    assert document["tags"] == ["foreign"]
+    assert {"t", "attr"} & set(document) == set()
 
 
-def test_bans_are_taken_apart(beat: Filebeat) -> None:
+def test_bans_are_taken_apart_and_their_times_are_the_hosts(beat: Filebeat) -> None:
     beat.write(
         "var/log/fail2ban.log",
         [
@@ -66,7 +79,7 @@ def test_bans_are_taken_apart(beat: Filebeat) -> None:
         ],
     )
 
-    beat.start()
+    beat.start(TZ="Asia/Seoul")
 
     ban, unban = beat.documents(2)
     found = [
@@ -74,7 +87,7 @@ def test_bans_are_taken_apart(beat: Filebeat) -> None:
         for each in (ban, unban)
     ]
     assert found == [("sshd", "Ban", "192.0.2.7", 811), ("sshd", "Unban", "2001:db8::7", 811)]
-    assert ban["@timestamp"] == "2026-11-24T21:10:11.123Z"
+    assert ban["@timestamp"] == "2026-11-24T12:10:11.123Z"
     assert ban["data_stream"]["dataset"] == "damso.fail2ban"
 
 
@@ -92,12 +105,12 @@ def test_files_of_the_host_are_read(beat: Filebeat, path: str, dataset: str) -> 
 
 
 def test_nothing_is_read_twice_after_a_restart(beat: Filebeat) -> None:
-    beat.write(CONTAINER, [docker_line(json.dumps({"@timestamp": AT, "message": "first"}))])
+    beat.write(CONTAINER, [docker_line(app_line("first"))])
     beat.start()
     beat.documents(1)
     beat.stop()
 
-    beat.write(CONTAINER, [docker_line(json.dumps({"@timestamp": AT, "message": "second"}))])
+    beat.write(CONTAINER, [docker_line(app_line("second"))])
     beat.start()
 
     assert sorted(document["message"] for document in beat.documents(2)) == ["first", "second"]

@@ -19,8 +19,18 @@ from tests.elk.conftest import ELK
 
 PASSWORDS = {
     name: f"{name.lower()}-planted"
-    for name in ("ELASTIC_PASSWORD", "KIBANA_PASSWORD", "LOGSTASH_PASSWORD", "BEATS_PASSWORD", "APM_ELASTIC_PASSWORD")
+    for name in (
+        "ELASTIC_PASSWORD",
+        "KIBANA_PASSWORD",
+        "LOGSTASH_PASSWORD",
+        "BEATS_PASSWORD",
+        "APM_ELASTIC_PASSWORD",
+        "RELAY_PASSWORD",
+    )
 }
+MODULE = [sys.executable, "-m", "deploy.elk.provision", "--wait", "5"]
+# Of Kibana's connectors, those that its free licence allows: minimumLicenseRequired in their sources.
+FREE_CONNECTORS = {".index", ".server-log"}
 
 
 class Stack:
@@ -37,6 +47,8 @@ class Stack:
             return 200, {}
         if path.startswith("api/saved_objects/_import"):
             objects = [json.loads(line) for line in body.splitlines() if line.startswith(b"{")]
+            if not all(each.get("typeMigrationVersion") for each in objects):
+                return 400, {"message": "taken for one of the oldest version"}
             self.there |= {f"{each['type']}/{each['id']}": each for each in objects}
             return 200, {"success": True}
         if method == "GET":
@@ -46,6 +58,8 @@ class Stack:
             if {"rule_type_id", "consumer", "connector_type_id"} & set(said):
                 return 400, {"message": "definition for this key is missing"}
             said = self.there[path] | said
+        if said.get("connector_type_id", ".index") not in FREE_CONNECTORS:
+            return 403, {"message": "disabled because it is not supported by the basic license"}
         if path.startswith("api/") and method == "POST" and path in self.there:
             return 409, {}
         self.there[path] = said
@@ -86,10 +100,9 @@ def stack() -> Iterator[Stack]:
 
 
 def provision(stack: Stack, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    servers = {"ELASTICSEARCH_URL": stack.url, "KIBANA_URL": stack.url, "ALERT_WEBHOOK_URL": "https://hooks.example/x"}
+    servers = {"ELASTICSEARCH_URL": stack.url, "KIBANA_URL": stack.url}
     given = {"PATH": os.environ["PATH"], **servers, **PASSWORDS, **environ}
-    command = [sys.executable, str(ELK / "provision.py"), "--wait", "5", *arguments]
-    return subprocess.run(command, env=given, capture_output=True, text=True, timeout=60)
+    return subprocess.run([*MODULE, *arguments], cwd=CLONE, env=given, capture_output=True, text=True, timeout=60)
 
 
 def test_everything_is_there_after_one_run_and_the_same_after_two(stack: Stack) -> None:
@@ -112,10 +125,9 @@ def test_passwords_are_sent_and_never_printed(stack: Stack) -> None:
 
 def test_a_password_that_is_missing_is_named(stack: Stack) -> None:
     servers = {name: value for name, value in PASSWORDS.items() if name != "BEATS_PASSWORD"}
-    command = [sys.executable, str(ELK / "provision.py"), "--wait", "5"]
     environ = {"PATH": os.environ["PATH"], "ELASTICSEARCH_URL": stack.url, "KIBANA_URL": stack.url, **servers}
 
-    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(MODULE, cwd=CLONE, env=environ, capture_output=True, text=True, timeout=60)
 
     assert (done.returncode, done.stdout.splitlines()[-1]) == (2, "Set BEATS_PASSWORD in the environment.")
 
@@ -136,6 +148,33 @@ def test_a_dry_run_asks_nobody(stack: Stack) -> None:
     assert done.returncode == 0
     assert "rule Damso: API errors" in done.stdout
     assert stack.requests == []
+
+
+def test_rules_ask_data_views_that_are_there_and_tell_the_connector_that_is(stack: Stack) -> None:
+    provision(stack)
+
+    made = [body for path, body in stack.there.items() if path.startswith("api/alerting/rule/")]
+    views = {rule["params"]["searchConfiguration"]["index"] for rule in made if rule["rule_type_id"] == ".es-query"}
+    connectors = {action["id"] for rule in made for action in rule["actions"]}
+    assert {f"index-pattern/{view}" for view in views} <= set(stack.there)
+    assert {f"api/actions/connector/{connector}" for connector in connectors} <= set(stack.there)
+
+
+def test_an_alert_says_when_it_begins_and_when_it_is_over(stack: Stack) -> None:
+    provision(stack)
+
+    made = [body for path, body in stack.there.items() if path.startswith("api/alerting/rule/")]
+    for rule in made:
+        texts = [document["text"] for action in rule["actions"] for document in action["params"]["documents"]]
+        assert [text.partition(":")[0] for text in texts] == ["Alert", "Over"]
+
+
+def test_silence_is_fewer_than_one(stack: Stack) -> None:
+    provision(stack)
+
+    [rule] = [body for body in stack.there.values() if "scheduler-silent" in body.get("tags", [])]
+    params = rule["params"]
+    assert (params["thresholdComparator"], params["threshold"], params["aggType"]) == ("<", [1], "count")
 
 
 def rules() -> list[dict[str, Any]]:
