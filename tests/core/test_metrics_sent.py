@@ -1,13 +1,16 @@
 """What Elastic's APM Server gets of our metrics, and what a rule or a dashboard makes of it."""
 
 import asyncio
+import json
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import elasticapm
 import pytest
 from pytest_django import Settings
 
 from core.telemetry import metrics
+from dev.stack.process import CLONE
 from dev.stack.served import Served
 from dev.standins.apm import Event, Intake, intake
 from tests.chat.conftest import Pair, make_pairs, url_of
@@ -15,9 +18,7 @@ from tests.chat.devices import Device
 from tests.waiting import wait_until
 
 PREFIX = "prometheus.metrics."
-STORED, ACKS, SOCKETS, TURNS = (
-    f"{PREFIX}damso_{name}" for name in ("messages_stored", "ack_seconds", "sockets", "scheduler_turns")
-)
+STORED, SOCKETS, TURNS = (f"{PREFIX}damso_{name}" for name in ("messages_stored", "sockets", "scheduler_turns"))
 MESSAGES = 7
 
 
@@ -38,6 +39,11 @@ def mean(sets: list[Event], name: str) -> float:
         for value, count in zip(sample["values"], sample["counts"], strict=True)
     ]
     return sum(value * count for value, count in counted) / sum(count for _, count in counted)
+
+
+def the_rule(name: str) -> dict[str, Any]:
+    [rule] = [each for each in json.loads((CLONE / "deploy/elk/rules.json").read_text()) if each["id"] == name]
+    return rule
 
 
 @pytest.fixture
@@ -63,14 +69,16 @@ def reported(agent: elasticapm.Client, server: Intake) -> list[Event]:
     return server.of("metricset")[before:]
 
 
-def test_a_mean_is_that_of_its_minutes_and_not_of_the_processs_life(agent: elasticapm.Client, server: Intake) -> None:
-    for _ in range(1000):
+def test_slow_acks_are_an_alert_however_many_fast_ones_went_before(agent: elasticapm.Client, server: Intake) -> None:
+    rule = the_rule("slow-acks")
+    for _ in range(10_000):
         metrics.ACK_SECONDS.observe(0.001)
-    reported(agent, server)
+    before = mean(reported(agent, server), rule["field"])
 
     metrics.ACK_SECONDS.observe(1.5)
 
-    assert mean(reported(agent, server), ACKS) == 1.5
+    assert (rule["kind"], rule["aggregate"]) == ("value", "avg")
+    assert before < rule["above"] < mean(reported(agent, server), rule["field"])
 
 
 def test_what_is_counted_is_sent_once(agent: elasticapm.Client, server: Intake) -> None:
@@ -117,10 +125,19 @@ def test_levels_of_processes_can_be_told_apart(ended: Intake) -> None:
     assert len(processes) == 4  # two workers, the scheduler, and what prepared the data
 
 
-def test_a_process_says_what_it_is_for(ended: Intake) -> None:
-    assert {each["labels"]["role"] for each in ended.of("metadata")} == {"web", "scheduler"}
+def test_silence_of_processes_that_serve_is_seen_by_what_they_are_for(ended: Intake) -> None:
+    roles = {each["labels"]["role"] for each in ended.of("metadata")}
+
+    assert roles == {"web", "scheduler"}
+    assert the_rule("web-silent")["query"] == 'labels.role : "web"'
 
 
-def test_the_scheduler_says_that_it_measures(ended: Intake) -> None:
-    jobs = {each["tags"]["job"] for each in ended.of("metricset") if TURNS in each["samples"]}
-    assert "measure" in jobs
+def test_silence_of_the_scheduler_is_seen_by_its_measuring(ended: Intake) -> None:
+    turns = {
+        each["tags"]["job"]: each["samples"][TURNS]["value"]
+        for each in ended.of("metricset")
+        if TURNS in each["samples"] and each["samples"][TURNS]["value"] > 0
+    }
+
+    assert "measure" in turns
+    assert the_rule("scheduler-silent")["query"] == f'{TURNS} > 0 and labels.job : "measure"'

@@ -17,6 +17,7 @@ from dev.stack.process import CLONE
 ELK = CLONE / "deploy" / "elk"
 PROGRAM = next(Path(filebeat.__file__).parent.glob("filebeat-*-linux-x86_64/filebeat"))
 WITHIN_S = 30
+AT = "2026-11-24T12:10:11.123Z"
 
 Document = dict[str, Any]
 
@@ -85,6 +86,11 @@ def beat(tmp_path: Path) -> Iterator[Filebeat]:
     yield beat
     beat.stop()
     shutil.rmtree(tmp_path / "data", ignore_errors=True)
+
+
+def docker_line(line: str, *, stream: str = "stdout") -> str:
+    """As Docker's json-file driver writes what a container said."""
+    return json.dumps({"log": f"{line}\n", "stream": stream, "time": AT})
 
 
 def value_of(document: Document, field: str) -> Any:

@@ -4,15 +4,9 @@ import json
 
 import pytest
 
-from tests.elk.conftest import Filebeat, value_of
+from tests.elk.conftest import AT, Filebeat, docker_line, value_of
 
 CONTAINER = "var/lib/docker/containers/abc/abc-json.log"
-AT = "2026-11-24T12:10:11.123Z"
-
-
-def docker_line(line: str, *, stream: str = "stdout") -> str:
-    """As Docker's json-file driver writes what a container said."""
-    return json.dumps({"log": f"{line}\n", "stream": stream, "time": AT})
 
 
 def app_line(message: str) -> str:
