@@ -117,9 +117,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--every", type=float, default=5, metavar="SECONDS", help="to look for alerts (5)")
     parser.add_argument("--again", type=float, default=20, metavar="SECONDS", help="after the webhook refused (20)")
-    parser.add_argument(
-        "--blind", type=float, default=180, metavar="SECONDS", help="of silence, then it is told (180)"
-    )
+    parser.add_argument("--blind", type=float, default=180, metavar="SECONDS", help="of silence, then it is told (180)")
     options = parser.parse_args()
     context = trusting(os.environ.get("CA_FILE"))
     try:
