@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from typing import Any
+from urllib.parse import urlencode
 
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from pymongo.errors import PyMongoError
@@ -87,9 +88,10 @@ class MessagesView(APIView):
         query = PageSerializer(data=request.query_params)
         query.is_valid(raise_exception=True)
         before, after, limit = (query.validated_data.get(name) for name in ("before", "after", "limit"))
-        entries = _stored(read.history, room, after=after, before=before, limit=limit)
-        following = _next_page(request, entries, limit, after=after, before=before)
-        return Response({"results": [selectors.message(entry) for entry in entries], "next": following})
+        entries = _stored(read.history, room, after=after, before=before, limit=limit + 1)  # one more: is there a next?
+        page = entries[:limit]
+        following = _page_behind(request, page[-1], query.validated_data) if len(entries) > limit else None
+        return Response({"results": [selectors.message(entry) for entry in page], "next": following})
 
     @extend_schema(operation_id="send_message", request=SendSerializer, responses={201: MessageSerializer})
     def post(self, request: MemberRequest, room: int) -> Response:
@@ -118,9 +120,11 @@ class ReadView(APIView):
         facts = own_room(request, room)
         body = ReadSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        seq = min(body.validated_data["seq"], selectors.summaries(request.user.pk, [facts])[0].last_seq)
-        _stored(read_positions.write, room, request.user.pk, seq)
-        announce.read(room, request.user.pk, seq)
+        known = selectors.summaries(request.user.pk, [facts])[0]
+        seq = min(body.validated_data["seq"], known.last_seq)
+        if seq > known.my_read_seq:
+            _stored(read_positions.write, room, request.user.pk, seq)
+            announce.read(room, request.user.pk, seq)
         return Response(status=204)
 
 
@@ -228,11 +232,7 @@ def _room(room: RoomSummary, partner: dict[str, Any]) -> dict[str, Any]:
     return dict(RoomSerializer({**asdict(room), "partner": partner}).data)
 
 
-def _next_page(
-    request: MemberRequest, entries: list[Entry], limit: int, *, after: int | None, before: int | None
-) -> str | None:
-    if len(entries) < limit or (after is None and entries[-1].seq == 1):
-        return None
-    moved = {"after": entries[-1].seq, "before": before} if after is not None else {"before": entries[-1].seq}
-    query = "&".join(f"{name}={value}" for name, value in (moved | {"limit": limit}).items() if value is not None)
-    return request.build_absolute_uri(f"{request.path}?{query}")
+def _page_behind(request: MemberRequest, last: Entry, asked: dict[str, int]) -> str:
+    """The page that begins where the one with this last entry ends, in the direction that was asked for."""
+    moved = asked | {"after" if "after" in asked else "before": last.seq}
+    return request.build_absolute_uri(f"{request.path}?{urlencode(moved)}")

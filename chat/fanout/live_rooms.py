@@ -73,7 +73,7 @@ class Subscription:
         self.turn = 0
         self.lost_some = False  # with its backlog read positions may have gone
         self.acks: dict[int, bytes] | None = None
-        self.typed = 0.0  # when its member last said so, by the clock of the sockets
+        self.typed = 0.0  # when its member last said so
 
     def show(self, event: Event) -> None:
         seq, outlet = event.seq, self.outlet
@@ -177,7 +177,9 @@ class LiveRoom(RoomTail):
         A read position (`read`, if it is one) goes to both members; typing and presence to the other one.
         """
         if read:
-            self.reads[member] = max(read, self.reads.get(member, 0))
+            if read <= self.reads.get(member, 0):
+                return  # two of them took different ways: it only moves up
+            self.reads[member] = read
         for subscription in self.subscriptions:
             if subscription.outlet is None:
                 continue

@@ -91,6 +91,16 @@ def test_a_gap_is_paged_upwards_and_stops_before_its_end(call: Call, pair: Pair)
     assert second["next"] is None
 
 
+@pytest.mark.parametrize("query", ["after=0", "after=2&before=6", "before=4", ""])
+def test_the_last_page_says_so_also_when_it_is_full(call: Call, pair: Pair, query: str):
+    said(call, pair, "a", "b", "c", "d", "e")
+    whole = call(pair.tokens[1], "GET", f"/rooms/{pair.room}/messages?{query}").json()["results"]
+
+    page = call(pair.tokens[1], "GET", f"/rooms/{pair.room}/messages?{query}&limit={len(whole)}").json()
+
+    assert page == {"results": whole, "next": None}
+
+
 @pytest.mark.parametrize("query", ["limit=0", "limit=101", "before=x", "after=-1", "before=9007199254740992"])
 def test_a_page_out_of_bounds_is_refused(call: Call, pair: Pair, query: str):
     answer = call(pair.tokens[0], "GET", f"/rooms/{pair.room}/messages?{query}")
@@ -123,6 +133,22 @@ async def test_a_read_over_rest_is_told_to_sockets(device, call: Call, pair: Pai
 
     told = await a.expect("message.read")
     assert (told["member"], told["seq"]) == (pair.members[1], 1)
+
+
+async def test_a_read_position_over_rest_is_told_only_when_it_moves_up(device, call: Call, pair: Pair):
+    a = await device(pair.tokens[0])
+
+    def read(seq: int) -> None:
+        assert call(pair.tokens[1], "POST", f"/rooms/{pair.room}/read", json={"seq": seq}).status_code == 204
+
+    read(1)  # of nothing
+    said(call, pair, *"abc")
+    for seq in (2, 0, 1, 2, 999):
+        read(seq)
+
+    await a.created(3)
+    assert [(await a.expect("message.read"))["seq"] for _ in range(2)] == [2, 3]
+    assert await a.silent()
 
 
 async def test_leaving_over_rest_closes_the_room_for_both(device, call: Call, pair: Pair):
