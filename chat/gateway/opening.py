@@ -59,13 +59,14 @@ class Openings:
                 return
             self._rooms.nameplates |= nameplates
             for room in fresh:
-                self._show_new_room(room)
+                self.show(room)
             await self._online.look_up({member for room in fresh for member in room.members})
 
     def _is_new_to_somebody(self, room: RoomFacts) -> bool:
         return any(room.id not in session.subscriptions for session in self._here.sessions_in(room))
 
-    def _show_new_room(self, facts: RoomFacts) -> None:
+    def show(self, facts: RoomFacts) -> None:
+        """To every socket of its members here that has not got it; the nameplates of both are known."""
         room = self._rooms.live.get(facts.id)
         if room is None:
             return  # forgotten again already: the next look finds it

@@ -24,11 +24,12 @@ from chat.gateway.admission import Admission
 from chat.gateway.arriving import Arrivals
 from chat.gateway.clock import TICK_S, clock
 from chat.gateway.drain import Drain
+from chat.gateway.former_rooms import FormerRooms
 from chat.gateway.here import Here
 from chat.gateway.member_rooms import MemberRooms
 from chat.gateway.online import Online, renew_every_s
 from chat.gateway.opening import Openings
-from chat.gateway.session import Session
+from chat.gateway.session import AboutRoom, Session
 from chat.gateway.sql_threads import SqlThreads
 from chat.gateway.standing import Standing
 from chat.message_log import mongo
@@ -86,6 +87,7 @@ class ChatProcess:
             catch_up=self.catch_up,
         )
         self.openings = Openings(self.here, self.member_rooms, self.online, spawn=self.spawn)
+        self.former_rooms = FormerRooms(self.here, self.member_rooms, self.openings, spawn=self.spawn)
         self.hub.on_opened = self.openings.announced
         self.hub.on_presence = self.online.heard
         self.hub.on_replaced = self.online.replace
@@ -169,6 +171,10 @@ class ChatProcess:
             self.online.went(session.member, rooms)
 
     # --- what sessions ask
+    def look_for(self, session: Session, frame: AboutRoom) -> None:
+        """It speaks of a room that this socket has not got."""
+        self.former_rooms.look_for(session, frame)
+
     def catch_up(self, subscription: Subscription, after: int) -> None:
         metrics.RESUMES.inc()
         # Not by the task: what the socket sends before it runs comes after it.

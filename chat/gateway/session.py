@@ -4,6 +4,7 @@ Its states are the three tables at the end of the file: what may come when. Noth
 asked of the process, which answers by calling back.
 """
 
+import json
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -60,10 +61,14 @@ FRAME_BURST, FRAMES_PER_S = 400.0, 50.0
 SENDS_AHEAD_S = (SEND_BURST - 1) / SENDS_PER_S
 FRAMES_AHEAD_S = (FRAME_BURST - 1) / FRAMES_PER_S
 A_SEND_S, A_FRAME_S = 1 / SENDS_PER_S, 1 / FRAMES_PER_S
+TYPING_JITTER_S = 0.1  # on the way here
 BAD_FRAMES = 20  # then the connection ends with 4500
 COUNTED_CODES = {0, 1000, 1001, 1002, 1003, 1007, *CloseCode}  # a peer may choose any other: they are counted as one
 NOTHING: Mapping[int, int] = MappingProxyType({})
 NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # the last: nested too deeply
+
+
+AboutRoom = MessageSend | ReadUpTo | StartTyping | RoomLeave | Sync
 
 
 class Socket(Protocol):
@@ -139,7 +144,7 @@ class Session:
         except msgspec.ValidationError as error:
             self._refuse_frame(payload, str(error))
         except NOT_JSON:
-            self.socket.close(CloseCode.BAD_FRAMES, "not JSON")
+            self._refuse_unreadable(payload)
         else:
             process = self._process
             coin = process.coin
@@ -168,15 +173,28 @@ class Session:
         except msgspec.ValidationError:
             self._fail(ErrorCode.INVALID, ref="", detail=why)
         except NOT_JSON:
-            self.socket.close(CloseCode.BAD_FRAMES, "not JSON")
+            self._refuse_unreadable(payload)
         else:
-            if seen.type == "identify" and not seen.token and self.access is None:
+            is_token_bad = not seen.token or why.endswith("`$.token`")  # missing, of another type, too long
+            if seen.type == "identify" and is_token_bad and self.access is None:
                 self.socket.close(CloseCode.BAD_TOKEN)
                 return
             # Of a type given twice the first one counts, and msgspec's word for that is the only one to repeat content.
             known = seen.type in CLIENT_TYPES and not why.startswith("Invalid value")
             code = ErrorCode.INVALID if known else ErrorCode.UNKNOWN_TYPE
             self._fail(code, ref=_ref_of(seen), detail=why if known else None)
+
+    def _refuse_unreadable(self, payload: bytes) -> None:
+        """Half a surrogate pair is a mistake in a frame, one that no store would take; all else is no JSON."""
+        try:
+            frame = json.loads(payload.decode(), parse_constant=_refuse_constant)
+        except (ValueError, RecursionError):
+            self.socket.close(CloseCode.BAD_FRAMES, "not JSON")
+        else:
+            seen = frame if isinstance(frame, dict) else {}
+            names = (name for name in (seen.get("client_id"), seen.get("type")) if isinstance(name, str))
+            ref = next(names, "").encode(errors="replace").decode()
+            self._fail(ErrorCode.INVALID, ref=ref[:MAX_CLIENT_ID], detail="half a surrogate pair")
 
     def _fail(
         self, code: ErrorCode, *, ref: str, detail: str | None = None, retry_after_s: float | None = None
@@ -227,7 +245,7 @@ class Session:
             return
         subscription = self.subscriptions.get(frame.room)
         if subscription is None:
-            self._fail(ErrorCode.NOT_A_MEMBER, ref=frame.client_id)
+            self._process.look_for(self, frame)
             return
         text, mistake = check_text(frame.text)
         if mistake is not None:
@@ -256,38 +274,50 @@ class Session:
             )
 
     def _sync(self, frame: Sync) -> None:
-        subscription = self._subscription(frame.room, "sync")
+        subscription = self._subscription(frame)
         if subscription is not None:
             self._process.catch_up(subscription, frame.after)
 
     def _read(self, frame: ReadUpTo) -> None:
-        subscription = self._subscription(frame.room, "message.read")
+        subscription = self._subscription(frame)
         if subscription is not None:
             self._process.read_up_to(subscription.room, self.member, frame.seq)
 
     def _typing(self, frame: StartTyping) -> None:
-        subscription = self._subscription(frame.room, "typing")
+        subscription = self._subscription(frame)
         if subscription is None or subscription.room.closed:
             return
-        if clock.now - subscription.typed >= TYPING_EVERY_S:
-            subscription.typed = clock.now
+        now = time.monotonic()  # the clock of the sockets is too coarse: it would refuse every other one of a timer's
+        if now - subscription.typed >= TYPING_EVERY_S - TYPING_JITTER_S:
+            subscription.typed = now
             self._process.typing(subscription.room, self.member)
 
     def _leave(self, frame: RoomLeave) -> None:
-        subscription = self._subscription(frame.room, "room.leave")
+        subscription = self._subscription(frame)
         if subscription is not None:
             self._process.leave(self, subscription.room)
 
     def _ping(self, frame: Ping) -> None:
         self.outgoing.control(encode(Pong(n=frame.n, server_time=moment(now_ms()))))
 
-    def _subscription(self, room: int, ref: str) -> Subscription | None:
-        subscription = self.subscriptions.get(room)
+    def _subscription(self, frame: AboutRoom) -> Subscription | None:
+        """None: its rooms are looked for, and the frame is answered then."""
+        subscription = self.subscriptions.get(frame.room)
         if subscription is None:
-            self._fail(ErrorCode.NOT_A_MEMBER, ref=ref)
+            self._process.look_for(self, frame)
         return subscription
 
     # --- from the process
+    def answer(self, frame: AboutRoom, *, refusal: ErrorCode | None) -> None:
+        """Its room has been looked for; `refusal`, if it could not be."""
+        if refusal is None and frame.room in self.subscriptions:
+            self._answers[type(frame)](self, frame)
+        else:
+            self.refuse(frame, refusal or ErrorCode.NOT_A_MEMBER)
+
+    def refuse(self, frame: AboutRoom, code: ErrorCode) -> None:
+        self._fail(code, ref=frame.client_id if isinstance(frame, MessageSend) else frame.__struct_config__.tag)
+
     def unavailable(self, ref: str) -> None:
         self._fail(ErrorCode.UNAVAILABLE, ref=ref)
 
@@ -325,6 +355,11 @@ def resync(subscription: Backlogged, seq: int) -> bytes:
     metrics.RESYNCS.inc()
     room = subscription.room.id if isinstance(subscription, Subscription) else 0
     return encode(Resync(room=room, from_seq=seq))
+
+
+def _refuse_constant(name: str) -> None:
+    """NaN and its like, which Python's parser takes for JSON."""
+    raise ValueError(name)
 
 
 def _ref_of(seen: Glimpse) -> str:

@@ -322,6 +322,25 @@ async def test_a_repeat_is_acknowledged_also_after_the_room_has_closed(device, p
     assert await a.sent(pair.room, "in time", client_id="same") == first
 
 
+async def test_a_room_that_ended_is_still_ones_own_on_a_socket_that_did_not_resume_it(device, pair: Pair):
+    a = await device(pair.tokens[0])
+    first = await a.sent(pair.room, "in time", client_id="same")
+    await a.say({"type": "room.leave", "room": pair.room})
+    closed = await a.expect("room.closed")
+    late = await device(pair.tokens[0])
+
+    await late.send(pair.room, "too late", client_id="late")
+    await late.send(pair.room, "in time", client_id="same")
+    error = await late.expect("error")
+    repeated = await late.expect("message.ack")
+    await late.say({"type": "sync", "room": pair.room, "after": 0})
+
+    assert (error["code"], error["ref"]) == ("room_closed", "late")
+    assert repeated == first
+    assert [frame["client_id"] for frame in await late.created(1)] == ["same"]
+    assert await late.expect("room.closed") == closed
+
+
 async def test_a_closed_room_is_not_in_ready_unless_it_is_resumed(device, pair: Pair):
     a = await device(pair.tokens[0])
     await a.say({"type": "room.leave", "room": pair.room})
@@ -413,9 +432,9 @@ async def test_a_bad_token_closes_with_4501(stranger: Device):
     assert await stranger.closed_with() == 4501
 
 
-@pytest.mark.parametrize("frame", ['{"type": "identify"}', '{"type": "identify", "token": null}'])
-async def test_a_missing_token_closes_with_4501(stranger: Device, frame: str):
-    await stranger.say(frame)
+@pytest.mark.parametrize("token", [{}, *({"token": each} for each in (None, "", 7, True, ["x"], "x" * 4097))])
+async def test_what_cannot_be_a_token_closes_with_4501(stranger: Device, token: dict[str, Any]):
+    await stranger.say({"type": "identify"} | token)
 
     assert await stranger.closed_with() == 4501
 

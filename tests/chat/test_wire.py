@@ -61,7 +61,7 @@ async def wire(socket_url: str, pair: Pair):
         pytest.param(frame(b""), 4500, id="nothing"),
         pytest.param(frame(b'{"type": "ping"}\0'), 4500, id="JSON and a NUL"),
         pytest.param(frame(b'{"type": "dance", nonsense'), 4500, id="not JSON behind an unknown type"),
-        pytest.param(frame(rb'{"type": "message.send", "client_id": "\ud800"}'), 4500, id="half a surrogate pair"),
+        pytest.param(frame(rb'{"type": "ping", "x": "\ud800", "n": NaN}'), 4500, id="not JSON, and half a pair"),
         pytest.param(frame(b'{"type": "ping", "x":' + b"[" * 9000), 4500, id="nested too deeply"),
         pytest.param(frame(b'{"type": "dance", "x":' + b"[" * 9000), 4500, id="nested, behind an unknown type"),
         pytest.param(frame((1000).to_bytes(2, "big"), head=FIN | CLOSE), 1000, id="a close"),
@@ -223,6 +223,26 @@ async def test_json_that_is_no_frame_gets_an_error(wire: Wire, sent: object, cod
 
     error, pong = await wire.next(), await wire.next()
     assert (error["code"], error["ref"]) == (code, ref)
+    assert pong["n"] == 5
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("sent", "ref"),
+    [
+        (rb'{"type": "message.send", "room": 1, "client_id": "half", "text": "\ud83d"}', "half"),
+        (rb'{"type": "message.send", "room": 1, "client_id": "\udc00", "text": "x"}', "?"),
+        (rb'{"type": "ping", "n": 1, "unknown": "\ud83d \ude00"}', "ping"),
+        (rb'{"type": "dance", "x": "\ud83d"}', "dance"),
+        (rb'["\ud83d"]', ""),
+    ],
+)
+async def test_half_a_surrogate_pair_is_a_mistake_in_a_frame(wire: Wire, sent: bytes, ref: str):
+    """JavaScript writes one for a text that was cut inside an emoji: no reason to end a connection for good."""
+    await wire.write(frame(sent) + message({"type": "ping", "n": 5}))
+
+    error, pong = await wire.next(), await wire.next()
+    assert (error["code"], error["ref"]) == ("invalid", ref)
     assert pong["n"] == 5
 
 
