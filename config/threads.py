@@ -4,14 +4,19 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from http import HTTPStatus
 from typing import Any
 
 from a2wsgi import WSGIMiddleware
+from django.conf import settings
+from django.utils import translation
+from django.utils.translation import gettext_lazy as _
 
+from accounts import languages
 from chat.readiness import is_draining
 from config.health import version
+from core.errors import Unavailable
 from core.http import request_id
+from core.http.problems import CONTENT_TYPE, problem
 from core.telemetry import metrics
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -20,6 +25,11 @@ RETRY_AFTER_S = 2
 RETRY = [(b"retry-after", str(RETRY_AFTER_S).encode())]
 MAX_BODY = 64 * 1024  # bytes; the largest body the API takes is a thirtieth of it
 BODY_WITHIN_S = 10
+
+LENGTH_REQUIRED = _("Say with Content-Length how long the body is.")
+TOO_LARGE = _("The body of this request is too long.")
+NOT_ASCII = _("What is not ASCII must be percent-encoded.")
+TOO_SLOW = _("The body of this request took too long.")
 
 
 class Threads:
@@ -38,35 +48,35 @@ class Threads:
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         if self._is_full():
-            await _refuse_full(send)
+            await _refuse_full(scope, send)
             return
         headers = dict(scope["headers"])
         if b"transfer-encoding" in headers:
-            await refuse(send, 411, "length_required", "Say with Content-Length how long the body is.")
+            await refuse(scope, send, 411, "length_required", LENGTH_REQUIRED)
             return
         if int(headers.get(b"content-length", b"0")) > MAX_BODY:
-            await refuse(send, 413, "too_large", f"A body has {MAX_BODY} bytes at most.")
+            await refuse(scope, send, 413, "too_large", TOO_LARGE)
             return
         if not scope["query_string"].isascii():
-            await refuse(send, 400, "invalid", "What is not ASCII must be percent-encoded.")
+            await refuse(scope, send, 400, "invalid", NOT_ASCII)
             return
         try:
             async with asyncio.timeout(BODY_WITHIN_S):
                 body = await whole_body(receive)
         except TimeoutError:
-            await refuse(send, 408, "too_slow", "The body of this request took too long.")
+            await refuse(scope, send, 408, "too_slow", TOO_SLOW)
             return
         if body is None:
             return
         if self._is_full():  # meanwhile
-            await _refuse_full(send)
+            await _refuse_full(scope, send)
             return
         self._inside += 1
         try:
             await self._application(scope, given(body, receive), send)
         except asyncio.CancelledError:  # the process ends, and this request took longer than that may
             with suppress(RuntimeError):  # its answer had begun
-                await refuse(send, 503, "unavailable", "This server ends now. Try again.", headers=RETRY)
+                await refuse(scope, send, 503, Unavailable.code, Unavailable.detail, headers=RETRY)
         finally:
             self._inside -= 1
 
@@ -74,9 +84,8 @@ class Threads:
         return self._inside >= self._room
 
 
-async def _refuse_full(send: Send) -> None:
-    detail = "Too many requests are waiting. Try again in a moment."
-    await refuse(send, 503, "unavailable", detail, headers=RETRY)
+async def _refuse_full(scope: dict[str, Any], send: Send) -> None:
+    await refuse(scope, send, 503, Unavailable.code, Unavailable.detail, headers=RETRY)
 
 
 async def whole_body(receive: Any) -> bytes | None:
@@ -112,7 +121,7 @@ class OnTheLoop:
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         send = _closing_while_draining(send)
-        request_id.begin()
+        request_id.begin(header(scope, b"x-request-id"))
         if scope["path"] == "/healthz/live":
             await answer(send, 200, {"status": "live"})
         elif scope["path"] == "/version":
@@ -141,12 +150,23 @@ def _closing_while_draining(send: Send) -> Send:
 
 
 async def refuse(
-    send: Any, status: int, code: str, detail: str, *, headers: list[tuple[bytes, bytes]] | None = None
+    scope: dict[str, Any],
+    send: Any,
+    status: int,
+    code: str,
+    detail: Any,
+    *,
+    headers: list[tuple[bytes, bytes]] | None = None,
 ) -> None:
     """A problem told before Django is asked; the connection ends, a body that was not read may still be coming."""
-    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "code": code, "detail": detail}
+    with translation.override(languages.first_spoken(header(scope, b"accept-language")) or settings.LANGUAGE_CODE):
+        body = problem(status, code, detail)
     headers = [(b"connection", b"close"), *(headers or [])]
-    await answer(send, status, body, headers=headers, content_type=b"application/problem+json")
+    await answer(send, status, body, headers=headers, content_type=CONTENT_TYPE.encode())
+
+
+def header(scope: dict[str, Any], name: bytes) -> str:
+    return str(dict(scope["headers"]).get(name, b"").decode("latin-1"))
 
 
 async def answer(
@@ -157,7 +177,12 @@ async def answer(
     headers: list[tuple[bytes, bytes]] | None = None,
     content_type: bytes = b"application/json",
 ) -> None:
-    payload = json.dumps(body).encode()
-    head = [(b"content-type", content_type), (b"content-length", str(len(payload)).encode()), *(headers or [])]
+    payload = json.dumps(body, ensure_ascii=False).encode()
+    head = [
+        (b"content-type", content_type),
+        (b"content-length", str(len(payload)).encode()),
+        (b"x-request-id", request_id.current_request_id().encode()),
+        *(headers or []),
+    ]
     await send({"type": "http.response.start", "status": status, "headers": head})
     await send({"type": "http.response.body", "body": payload})

@@ -20,21 +20,25 @@ def current_request_id() -> str:
     return _ids.get({}).get(REQUEST_ID, "")
 
 
-def begin() -> None:
-    """On the event loop: the ids that the thread finds stand also on the line that the loop writes of this request."""
-    _ids.set({})
+def begin(given: str) -> None:
+    """On the event loop: the ids that the thread finds stand also on the line that the loop writes of this request.
+
+    The caller's is taken if it is 8 to 64 of [A-Za-z0-9_-], else one is made.
+    """
+    _ids.set({REQUEST_ID: _taken(given)})
+
+
+def _taken(given: str) -> str:
+    return given if _ACCEPTABLE.fullmatch(given) else uuid.uuid4().hex
 
 
 class RequestIdMiddleware:
-    """Takes the caller's id if it is 8 to 64 of [A-Za-z0-9_-], else makes one."""
-
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        given = request.headers.get("X-Request-ID", "")
-        request_id = given if _ACCEPTABLE.fullmatch(given) else uuid.uuid4().hex
         ids = _ids.get({})
+        request_id = ids.get(REQUEST_ID) or _taken(request.headers.get("X-Request-ID", ""))
         ids.update({REQUEST_ID: request_id, **apm.correlate(request_id)})
         token = _ids.set(ids)
         try:

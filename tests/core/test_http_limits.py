@@ -50,6 +50,32 @@ def test_live_and_version_answer_on_the_loop(served: Served):
     }
 
 
+@pytest.mark.parametrize("path", ["/version", "/healthz/live", "/healthz/ready", "/api/v1/catalogue", "/nowhere"])
+def test_every_answer_carries_its_request_id(served: Served, path: str):
+    own, other = [
+        requests.get(f"{served.base_url}{path}", headers={"X-Request-ID": given}, timeout=20).headers["x-request-id"]
+        for given in ("a-callers-own-id", "<script>")
+    ]
+
+    assert own == "a-callers-own-id"
+    assert re.fullmatch("[0-9a-f]{32}", other)
+
+
+@pytest.mark.parametrize(
+    ("language", "detail"), [("en", "is too long."), ("ko", "너무 길어요."), ("fr", "너무 길어요.")]
+)
+def test_what_is_refused_before_django_is_a_problem_like_any_other(served: Served, language: str, detail: str):
+    headers = {"Accept-Language": language}
+
+    answer = requests.post(f"{served.base_url}/api/v1/reports", data=b"x" * 65_537, headers=headers, timeout=20)
+
+    problem = answer.json()
+    assert (answer.status_code, answer.headers["content-type"]) == (413, "application/problem+json")
+    assert set(problem) == {"type", "title", "status", "code", "detail", "request_id"}
+    assert problem["request_id"] == answer.headers["x-request-id"]
+    assert problem["detail"].endswith(detail)
+
+
 @pytest.mark.parametrize(
     "head",
     [

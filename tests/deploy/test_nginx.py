@@ -263,6 +263,7 @@ def test_application_that_is_away_is_503_s_kin_with_a_problem(own_front: Front) 
 
     assert (answer.status_code, answer.headers["Retry-After"]) == (502, "2")
     assert answer.json()["code"] == "unavailable"
+    assert answer.json()["request_id"] == answer.headers["X-Request-ID"]
 
 
 def test_readiness_and_the_generation_are_the_hosts_alone(front: Front, browser: requests.Session) -> None:
