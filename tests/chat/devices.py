@@ -65,6 +65,10 @@ class Device:
     def local_port(self) -> int:
         return int(self._socket.local_address[1])
 
+    @property
+    def subprotocol(self) -> str | None:
+        return self._socket.subprotocol
+
     def cut(self) -> None:
         """The connection breaks without a word."""
         self._socket.transport.abort()

@@ -93,6 +93,24 @@ async def test_resend_at_the_same_time_from_two_devices_is_stored_once(device, p
     assert await b.silent()
 
 
+async def test_a_client_id_is_the_senders_own(device, pair: Pair):
+    a, b = await device(pair.tokens[0]), await device(pair.tokens[1])
+
+    await a.sent(pair.room, "mine", client_id="same")
+    await b.created(1)
+    await b.sent(pair.room, "mine, too", client_id="same")
+
+    assert [(frame["seq"], frame["text"]) for frame in await a.created(1)] == [(2, "mine, too")]
+
+
+async def test_a_repeat_may_be_composed_in_another_way(device, pair: Pair):
+    a = await device(pair.tokens[0])
+
+    first = await a.sent(pair.room, "e\u0301te\u0301", client_id="same")
+
+    assert await a.sent(pair.room, "\u00e9t\u00e9", client_id="same") == first
+
+
 async def test_same_client_id_with_another_text_is_a_conflict(device, pair: Pair):
     a = await device(pair.tokens[0])
     await a.sent(pair.room, "one text", client_id="same")
@@ -165,6 +183,26 @@ async def test_resume_beyond_the_tail_is_not_lowered(device, pair: Pair):
 
     assert [frame["seq"] for frame in await b.created(1)] == [3]
     assert await b.silent()
+
+
+async def test_every_resumed_room_brings_what_was_missed(service, device, pair: Pair):
+    rooms = [pair.room, pair.room - 1]
+    open_another = (
+        "from datetime import timedelta; from django.utils import timezone; from chat.services.rooms import open_room;"
+        f"now = timezone.now(); open_room({rooms[1]}, {tuple(pair.members)}, opens_at=now, "
+        "closes_at=now + timedelta(hours=1))"
+    )
+    service.manage("shell", "-v", "0", "-c", open_another)
+    a = await device(pair.tokens[0])
+    for text in "123":
+        for room in rooms:
+            await a.sent(room, text)
+
+    b = await device(pair.tokens[1], resume={rooms[0]: 1, rooms[1]: 2})
+
+    missed = await b.created(3)
+    assert [[frame["seq"] for frame in missed if frame["room"] == room] for room in rooms] == [[2, 3], [3]]
+    assert sorted(room["room"] for room in b.ready["rooms"]) == sorted(rooms)
 
 
 async def test_sync_brings_everything_after_a_seq(device, pair: Pair):
@@ -370,7 +408,13 @@ async def test_somebody_elses_room_does_not_exist(device, pair: Pair, other_pair
 
 @pytest.mark.parametrize(
     ("text", "code"),
-    [("", "empty"), (" \n\t ", "empty"), ("x" * 1001, "too_long"), ("가" * 1001, "too_long")],
+    [
+        ("", "empty"),
+        (" \n\t\u3000", "empty"),
+        ("x" * 1001, "too_long"),
+        ("😀" * 1001, "too_long"),
+        ("\u0958" * 501, "too_long"),  # one of the few that NFC takes apart
+    ],
 )
 async def test_a_text_that_cannot_be_sent_says_why(device, pair: Pair, text: str, code: str):
     a = await device(pair.tokens[0])
@@ -380,6 +424,16 @@ async def test_a_text_that_cannot_be_sent_says_why(device, pair: Pair, text: str
     error = await a.expect("error")
     assert (error["code"], error["ref"]) == (code, "bad")
     assert (await a.sent(pair.room, "good"))["seq"] == 1
+
+
+@pytest.mark.parametrize("text", ["x" * 1000, "😀" * 1000, "👩\u200d💻", "\u202eabc", "a\0b", " x "])
+async def test_a_text_arrives_as_it_was_written(device, pair: Pair, text: str):
+    a, b = await device(pair.tokens[0]), await device(pair.tokens[1])
+
+    await a.sent(pair.room, text, client_id="c" * 64)
+
+    created = await b.expect("message.created")
+    assert (created["text"], created["client_id"]) == (text, "c" * 64)
 
 
 async def test_length_is_counted_after_normalisation(device, pair: Pair):
@@ -398,6 +452,8 @@ async def test_length_is_counted_after_normalisation(device, pair: Pair):
         (r'{"type": "message.send", "room": 1, "client_id": "line\n", "text": "x"}', "invalid", "line\n"),
         ('{"type": "message.send", "room": 18446744073709551616, "client_id": "big", "text": "x"}', "invalid", "big"),
         ('{"type": "message.send", "room": -1, "client_id": "minus", "text": "x"}', "invalid", "minus"),
+        (f'{{"type": "message.send", "room": 1, "client_id": "{"c" * 65}", "text": "x"}}', "invalid", "c" * 64),
+        ('{"type": "message.send", "room": 1, "client_id": "", "text": "x"}', "invalid", "message.send"),
         ('{"type": "message.send", "client_id": "no-room", "text": "x"}', "invalid", "no-room"),
         ('{"type": "sync", "room": 1, "after": "3"}', "invalid", "sync"),
         ('{"type": "dance"}', "unknown_type", "dance"),
@@ -503,6 +559,16 @@ async def test_what_is_not_json_closes_with_4500(device, pair: Pair):
     assert await a.closed_with() == 4500
 
 
+@pytest.mark.parametrize("number", [0, 1, 2**53 - 1])
+async def test_a_ping_is_answered_with_its_number(device, pair: Pair, number: int):
+    a = await device(pair.tokens[0])
+    frame = f'{{"type": "ping", "n": {number}, "padding": ""}}'
+
+    await a.say(frame.replace('""', f'"{"x" * (16 * 1024 - len(frame))}"'))  # 16 KiB, which is not too much
+
+    assert (await a.expect("pong"))["n"] == number
+
+
 async def test_a_frame_over_16_kib_closes_with_4513(device, pair: Pair):
     a = await device(pair.tokens[0])
     await a.say("x" * (16 * 1024 + 1))
@@ -515,6 +581,17 @@ async def test_a_sixth_device_replaces_the_oldest_whatever_processes_they_are_on
 
     assert await oldest.closed_with() == 4509
     assert [await other.silent() for other in others] == [True] * 5
+
+
+@pytest.mark.parametrize(
+    ("offered", "chosen"),
+    [(None, None), (["damso.v1"], "damso.v1"), (["damso.v9", "damso.v1"], "damso.v1"), (["damso.v9"], None)],
+)
+async def test_the_subprotocol_is_chosen_if_it_is_offered(socket_url: str, offered: list[str], chosen: str | None):
+    device = await Device.connected(socket_url, subprotocols=offered)
+
+    assert device.subprotocol == chosen
+    await device.close()
 
 
 async def test_another_pages_origin_is_refused(socket_url: str):

@@ -18,13 +18,13 @@ def said(call: Call, pair: Pair, *texts: str) -> None:
 
 
 async def test_what_is_sent_over_rest_reaches_sockets(device, call: Call, pair: Pair):
-    b = await device(pair.tokens[1])
+    devices = [await device(token) for token in pair.tokens]  # the sender's own as well
 
     sent = call(pair.tokens[0], "POST", f"/rooms/{pair.room}/messages", json={"client_id": "rest", "text": "hi"})
-    created = await b.expect("message.created")
 
     assert sent.status_code == 201
-    assert sent.json() == {name: value for name, value in created.items() if name != "type"}
+    for each in devices:
+        assert await each.expect("message.created") == {"type": "message.created", **sent.json()}
 
 
 def test_a_repeat_gets_the_first_ones_message(call: Call, pair: Pair):

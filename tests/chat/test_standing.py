@@ -1,5 +1,7 @@
 """Who may not be here any more loses the sockets, on whichever process they live, with Redis up or down."""
 
+import asyncio
+
 import pytest
 
 from dev.stack.mariadb import MariaDB
@@ -68,6 +70,33 @@ async def test_a_suspension_ends_every_socket_until_a_token_of_after_it(place: P
     for device in await place.on_both(renewed):
         assert await device.silent()
     assert await place.refused(pair.tokens[0]) == [4503, 4503]
+
+
+@pytest.mark.usefixtures("redis")
+async def test_leaving_the_service_ends_every_socket_and_closes_the_room(place: Place):
+    pair = place.pair
+    everywhere = await place.on_both(pair.tokens[0]) + [await place.device(0, pair.second_devices[0])]
+    partner = await place.device(1, pair.tokens[1])
+
+    assert place.call("DELETE", "/members/me", token=pair.tokens[0]).status_code == 204
+
+    assert await closed(everywhere) == [4503] * 3
+    assert await place.refused(pair.tokens[0]) == [4503, 4503]
+    left = await partner.expect("room.closed")
+    assert (left["room"], left["reason"], left["by"]) == (pair.room, "left", pair.members[0])
+    assert await partner.silent()
+
+
+@pytest.mark.usefixtures("redis")
+async def test_a_block_closes_the_room_and_cuts_nobody(place: Place):
+    pair = place.pair
+    devices = [await place.device(0, pair.tokens[0]), await place.device(1, pair.tokens[1])]
+
+    assert place.call("POST", "/blocks", token=pair.tokens[0], body={"room": pair.room}).status_code == 201
+
+    assert {(await device.expect("room.closed"))["reason"] for device in devices} == {"left"}
+    await asyncio.sleep(2)  # within it whoever must go is gone
+    assert [await device.silent() for device in devices] == [True, True]
 
 
 async def test_a_replayed_refresh_token_ends_the_sockets_of_its_session_alone(place: Place):
