@@ -316,7 +316,8 @@ class Session:
             self.refuse(frame, refusal or ErrorCode.NOT_A_MEMBER)
 
     def refuse(self, frame: AboutRoom, code: ErrorCode) -> None:
-        self._fail(code, ref=frame.client_id if isinstance(frame, MessageSend) else frame.__struct_config__.tag)
+        ref = frame.client_id if isinstance(frame, MessageSend) else str(frame.__struct_config__.tag)
+        self._fail(code, ref=ref)
 
     def unavailable(self, ref: str) -> None:
         self._fail(ErrorCode.UNAVAILABLE, ref=ref)

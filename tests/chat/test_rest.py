@@ -44,6 +44,7 @@ def test_a_repeat_gets_the_first_ones_message(call: Call, pair: Pair):
         ({"client_id": "c", "text": "x" * 1001}, "too_long"),
         ({"client_id": "not allowed", "text": "x"}, "invalid"),
         ({"client_id": "c"}, "invalid"),
+        ({"client_id": "c", "text": "\ud83d"}, "invalid"),
         ({"client_id": 7, "text": "x"}, "invalid"),
         ({"client_id": "c", "text": 7}, "invalid"),
         ({"client_id": " c", "text": "x"}, "invalid"),
