@@ -19,7 +19,7 @@ TEXT = "가" * 1000
 SMALL_BUFFER = 4096  # the kernel would else take megabytes for a device that reads nothing
 STUCK_WITHIN_S = 45  # thirty, and the looks in between
 PINGS = 300
-SERVERS_MEMORY = 40 << 20  # bytes it may grow by: what was sent lies in the memory of recent acks, too
+SERVERS_MEMORY = 40 << 20  # bytes it may grow by
 
 
 @pytest.fixture
