@@ -48,6 +48,10 @@ class AsgiSocket:
     def abort(self) -> None:
         self.aborted.set()
 
+    def has_taken_some(self) -> bool:
+        """Known only when `send` returns."""
+        return False
+
     def _overflowing(self) -> None:
         """The close is sent when the peer reads again; one that never does is aborted as stuck."""
         self.outgoing.end()

@@ -5,8 +5,11 @@ bounded queue (outgoing.py). Knows nothing of rooms or messages. Sections in com
 """
 
 import asyncio
+import sys
 from base64 import b64encode
+from fcntl import ioctl
 from hashlib import sha1
+from termios import TIOCOUTQ
 from typing import TYPE_CHECKING
 
 from websockets.speedups import apply_mask
@@ -59,6 +62,7 @@ class Connection(asyncio.Protocol):
         "_fragments",
         "_ignored",
         "_rest",
+        "_untaken",
         "heard",
         "outgoing",
         "session",
@@ -77,6 +81,7 @@ class Connection(asyncio.Protocol):
         self._code = 0  # with which it ended
         self._deadline: asyncio.TimerHandle | None = None
         self._ignored = 0
+        self._untaken = 0  # bytes, when it was last asked
         self._connections = connections
         connections.add(self)
         self.session: Session | None = Session(process, self)
@@ -189,6 +194,12 @@ class Connection(asyncio.Protocol):
         self.stuck_since = None
         self.outgoing.resume()
 
+    def has_taken_some(self) -> bool:
+        """Whether a stuck peer has taken anything since this was last asked: nothing new is written meanwhile."""
+        before = self._untaken
+        self._untaken = self.transport.get_write_buffer_size() + _in_the_kernel(self.transport)
+        return self._untaken < before
+
     def _overflowing(self) -> None:
         """It asks and does not read the answers. Why it ends it learns if it reads again before the deadline."""
         self.close(CloseCode.TOO_SLOW)
@@ -236,6 +247,12 @@ class Connection(asyncio.Protocol):
         self._connections.discard(self)
         if session is not None:
             session.lost(self._code)
+
+
+def _in_the_kernel(transport: asyncio.Transport) -> int:
+    """Bytes that were handed to it and that the peer's has not acknowledged (tcp(7), SIOCOUTQ)."""
+    socket = transport.get_extra_info("socket")
+    return int.from_bytes(ioctl(socket.fileno(), TIOCOUTQ, bytes(4)), sys.byteorder) if socket else 0
 
 
 def _is_utf8(payload: bytes) -> bool:

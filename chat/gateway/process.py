@@ -237,9 +237,12 @@ class ChatProcess:
             socket.close(CloseCode.NOT_IDENTIFIED)
         elif clock.now - socket.heard > 2 * settings.HEARTBEAT_SECONDS:
             socket.close(CloseCode.HEARTBEAT_MISSED)
-        elif socket.stuck_since is not None and clock.now - socket.stuck_since > STUCK_S:
-            metrics.ABORTED.inc()
-            socket.abort()
+        elif socket.stuck_since is not None:
+            if socket.has_taken_some():
+                socket.stuck_since = clock.now
+            elif clock.now - socket.stuck_since > STUCK_S:
+                metrics.ABORTED.inc()
+                socket.abort()
 
 
 _current: ChatProcess | None = None

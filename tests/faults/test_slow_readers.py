@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ READ = 100  # that early it waits in the queue of the slow reader, and goes with
 TEXT = "가" * 1000
 SMALL_BUFFER = 4096  # the kernel would else take megabytes for a device that reads nothing
 STUCK_WITHIN_S = 45  # thirty, and the looks in between
+LITTLE_EVERY_S = 3  # a message of 3 KB: ten of them while somebody who takes nothing is let go
 PINGS = 300
 SERVERS_MEMORY = 40 << 20  # bytes it may grow by
 
@@ -89,6 +91,19 @@ async def test_who_takes_nothing_for_thirty_seconds_is_let_go_and_nobody_else_no
 
     assert sent > 10
     assert memory_of(near) - began < SERVERS_MEMORY
+
+
+async def test_who_takes_little_but_something_is_served_on(near, far, pair, device, slow_reader):
+    slow, other = await slow_reader(near, pair.tokens[1]), await device(far, pair.tokens[1])
+    await asyncio.gather(other.created(SENDERS * EACH), flood(pair, device, near, far))
+    began, seqs = time.monotonic(), []
+
+    while time.monotonic() - began < STUCK_WITHIN_S:
+        seqs.append((await slow.expect_any("message.created"))["seq"])
+        await asyncio.sleep(LITTLE_EVERY_S)
+
+    assert is_served(near, slow)
+    assert seqs == list(range(1, len(seqs) + 1))
 
 
 async def hear_all(device: Device, room: int) -> list[Frame]:

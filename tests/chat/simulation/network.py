@@ -6,7 +6,7 @@ the end by `connection_lost`, which may be long after the device has gone.
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from chat.gateway.connection import CLOSE, FIN, Connection
 from tests.chat.simulation.loop import Signal, spawn
@@ -114,13 +114,14 @@ class Socket:
     def can_write_eof(self) -> bool:
         return False
 
+    def get_write_buffer_size(self) -> int:
+        return self._size
+
+    def get_extra_info(self, name: str) -> None:
+        """It has no kernel."""
+
     def abort(self) -> None:
         self._is_aborted = True
         self._down.clear()
         self._device.set()
         self._server.set()
-
-    def get_extra_info(self, name: str) -> Any:
-        return self
-
-    def setsockopt(self, *_: int) -> None: ...
