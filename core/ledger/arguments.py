@@ -1,8 +1,11 @@
-"""What numbers and times a command's arguments may be, for argparse, which says what is wrong and ends with 2."""
+"""What ids, numbers and times a command's arguments may be, for argparse, which says what is wrong and ends with 2."""
 
 from argparse import ArgumentTypeError
 from collections.abc import Callable
 from datetime import date, datetime
+from functools import partial
+
+from core.ledger.ids import LAST_ID
 
 YEARS = range(2000, 2101)
 EXAMPLE = "2031-03-03T22:00+09:00"
@@ -23,15 +26,20 @@ def number_up_to(most: int, *, unit: str = "", kind: Callable[[str], float] = fl
     return parse
 
 
-def days_up_to(most: int) -> Callable[[str], int]:
-    """Whole days, from 1 to `most`."""
+def count_up_to(most: int, *, unit: str) -> Callable[[str], int]:
+    """A whole number of these, from 1 to `most`."""
+    return partial(_whole_number, most=most, told=f"number of {unit}")
 
-    def parse(text: str) -> int:
-        if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= most:
-            raise ArgumentTypeError(f"{text!r} is no number of days from 1 to {most}")
-        return int(text)
 
-    return parse
+def some_id(text: str) -> int:
+    """Of a member or a room, whether there is one or not."""
+    return _whole_number(text, most=LAST_ID, told="id")
+
+
+def _whole_number(text: str, *, most: int, told: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= most:
+        raise ArgumentTypeError(f"{text!r} is no {told} from 1 to {most}")
+    return int(text)
 
 
 def moment(text: str) -> datetime:

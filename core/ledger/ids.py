@@ -2,7 +2,9 @@
 
 import secrets
 
+LAST_ID = 2**53 - 1
+
 
 def random_id() -> int:
     """1 … 2^53 - 1. A collision (1 in 10^10 an insert, at a million rows) is refused by the primary key."""
-    return secrets.randbelow(2**53 - 1) + 1
+    return secrets.randbelow(LAST_ID) + 1

@@ -5,7 +5,7 @@ import re
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
@@ -20,7 +20,7 @@ from accounts.models import Member, Session
 from core.ledger import outbox, rows
 from core.ledger.models import AuditEntry, Outbox
 from dev.stack.mariadb import MariaDB
-from tests.commands import started
+from tests.commands import Terminal, started
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -28,6 +28,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 DONE = ["--reason", "ticket 12", "--by", "mina", "--yes"]
 SLICE = 50_000
 LONGEST_WAIT_S = 5.0  # of the application, for one of its rows; a busy machine's, most are there in milliseconds
+Deleted = Callable[[int], tuple[Path, tuple[int, int]]]
 PLANTED = "kind = 'planted' AND lane LIKE '%77'"
 
 
@@ -142,10 +143,12 @@ def test_the_plan_is_shown_and_a_dry_run_deletes_nothing(tmp_path: Path) -> None
 
 def test_an_interrupted_deletion_is_taken_up_again(tmp_path: Path) -> None:
     plant(1000)
-    with (tmp_path / "first").open("w") as dump:
+    with (tmp_path / "first").open("w") as file:
+        dump = rows.DumpWriter(file)
         deleting = rows.delete(rows.plan("ledger_outbox", PLANTED), dump, batch=4)
         assert next(deleting) == 4
         deleting.close()
+        dump.end()
     assert content(PLANTED)[0] == 6
 
     assert "Deleted: 6 rows" in run(
@@ -214,14 +217,132 @@ def test_how_far_it_came_is_told_though_the_database_is_lost(mariadb: MariaDB, t
     assert outcomes() == ["begun"]
 
 
-def test_restoring_twice_or_after_a_crash_leaves_what_is_there_alone(tmp_path: Path) -> None:
+# --- bringing back
+@pytest.fixture
+def deleted(tmp_path: Path) -> Deleted:
+    """Deletes as many rows, and says where they are and what they were."""
+
+    def plant_and_delete(number: int) -> tuple[Path, tuple[int, int]]:
+        plant(number)
+        dump, before = tmp_path / "dump", content("kind = 'planted'")
+        run("delete_rows", "ledger_outbox", "--where", "kind = 'planted'", "--dump", dump, *DONE, "--batch", 5000)
+        AuditEntry.objects.all().delete()
+        return dump, before
+
+    return plant_and_delete
+
+
+def test_restoring_twice_leaves_what_is_there_alone_and_says_what_has_changed(deleted: Deleted) -> None:
+    dump, before = deleted(10)
+
+    assert run("restore_rows", dump, *DONE).endswith("Brought back: 10 rows. There already: 0.\n")
+    assert content("kind = 'planted'") == before
+
+    Outbox.objects.filter(lane__in=["lane-3", "lane-4"]).update(attempts=7)
+    assert run("restore_rows", dump, *DONE).endswith(
+        "Brought back: 0 rows. There already: 10. Of these not as they were deleted, and left alone: 2.\n"
+    )
+    assert Outbox.objects.filter(attempts=7).count() == 2
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_a_restore_that_is_ended_in_the_middle_is_run_again(mariadb: MariaDB, deleted: Deleted, how: int) -> None:
+    dump, before = deleted(30_000)
+
+    with started(mariadb, "restore_rows", dump, *DONE) as process:
+        wait_until(lambda: Outbox.objects.exists())
+        process.send_signal(how)
+        said = process.communicate(timeout=60)[1]
+    came = Outbox.objects.count()
+    assert (0 < came < 30_000, came % 500) == (True, 0)
+    if how == signal.SIGKILL:
+        assert (process.returncode, outcomes()) == (-signal.SIGKILL, ["begun"])
+    else:
+        assert (process.returncode, outcomes()) == (130, ["begun", "interrupted"])
+        assert said.endswith(f"Interrupted. Brought back: {came} rows. There already: 0. Run it again for the rest.\n")
+
+    assert f"Brought back: {30_000 - came} rows. There already: {came}." in run("restore_rows", dump, *DONE)
+    assert content("kind = 'planted'") == before
+    assert outcomes()[-1] == "restored"
+
+
+def test_a_dry_run_brings_nothing_back(deleted: Deleted) -> None:
+    dump, _ = deleted(10)
+
+    assert run("restore_rows", dump, *DONE, "--dry-run") == (
+        "10 rows of ledger_outbox\nDry run: nothing was changed.\n"
+    )
+    assert (Outbox.objects.count(), outcomes()) == (0, [])
+
+
+def test_a_bar_shows_how_far_restoring_is(mariadb: MariaDB, deleted: Deleted) -> None:
+    dump, _ = deleted(10_000)
+
+    with Terminal() as terminal, started(mariadb, "restore_rows", dump, *DONE, terminal=terminal) as process:
+        wait_until(lambda: re.search(r"\d+/10000", terminal.shown()))
+        process.wait(timeout=60)
+
+    assert process.returncode == 0
+
+
+def test_what_a_killed_deletion_has_kept_is_brought_back_on_request(mariadb: MariaDB, tmp_path: Path) -> None:
     plant(1000)
-    dump = tmp_path / "dump"
-    run("delete_rows", "ledger_outbox", "--where", PLANTED, "--dump", dump, *DONE)
+    dump, before = tmp_path / "dump", content("kind = 'planted'")
+    with started(
+        mariadb, "delete_rows", "ledger_outbox", "--where", "kind = 'planted'", "--batch", 2, "--dump", dump, *DONE
+    ) as process:
+        wait_until(lambda: Outbox.objects.count() < 990)
+        process.kill()
     dump.write_text(dump.read_text() + '[1, "plan')
 
-    assert "Brought back: 10 rows. There already: 0." in run("restore_rows", dump, *DONE)
-    assert "Brought back: 0 rows. There already: 10." in run("restore_rows", dump, *DONE)
+    with pytest.raises(CommandError, match=r"has no end.*--cut-off brings back") as refused:
+        run("restore_rows", dump, *DONE)
+    assert refused.value.returncode == 2
+    run("restore_rows", dump, "--cut-off", *DONE)
+
+    assert content("kind = 'planted'") == before
+
+
+DAMAGES: list[tuple[Callable[[list[str]], list[str]], str]] = [
+    (lambda lines: lines[:-3], "has no end"),
+    (lambda lines: [*lines[:3], *lines[5:]], "is damaged: it has 8 of its 10 rows"),
+    (lambda lines: [*lines[:3], lines[3][:-9], *lines[4:]], "is damaged: line 4 can't be read"),
+    (lambda lines: [*lines[:3], "[1, 2]", *lines[4:]], "is damaged: line 4 is no row of ledger_outbox"),
+    (lambda lines: lines * 2, "is damaged: line 13 is no row of ledger_outbox"),
+    (lambda lines: [lines[0].replace("ledger_outbox", "nobody"), *lines[1:]], "There is no table nobody"),
+    (lambda lines: [lines[0].replace("ledger_outbox", "accounts_bar"), *lines[1:]], "accounts_bar has no column"),
+    (lambda lines: [lines[0].replace("ledger_outbox", "ledger_auditentry"), *lines[1:]], "nothing is brought back to"),
+    (lambda lines: [lines[0].replace('"key": "id"', '"key": "lane"'), *lines[1:]], "The key of ledger_outbox is id"),
+]
+
+
+@pytest.mark.parametrize(("spoil", "said"), DAMAGES, ids=[said for _, said in DAMAGES])
+def test_a_dump_that_is_not_as_it_was_written_is_refused(
+    deleted: Deleted, spoil: Callable[[list[str]], list[str]], said: str
+) -> None:
+    dump, _ = deleted(10)
+    dump.write_text("".join(f"{line}\n" for line in spoil(dump.read_text().splitlines())))
+
+    with pytest.raises(CommandError, match=said) as refused:
+        run("restore_rows", dump, *DONE)
+
+    assert refused.value.returncode == 2
+    assert (Outbox.objects.count(), outcomes()) == (0, [])
+
+
+def test_a_row_that_collides_leaves_its_batch_out(tmp_path: Path) -> None:
+    first = Member.objects.create(kakao_id=1)
+    run("delete_rows", "accounts_member", "--where", "kakao_id = 1", "--dump", tmp_path / "dump", *DONE)
+    Member.objects.create(kakao_id=1)
+
+    with pytest.raises(
+        CommandError, match=r"A row collides with one that came meanwhile.*Brought back: 0 rows"
+    ) as failed:
+        run("restore_rows", tmp_path / "dump", *DONE)
+
+    assert failed.value.returncode == 1
+    assert not Member.objects.filter(id=first.id).exists()
+    assert outcomes()[-1] == "refused"
 
 
 def test_rows_that_others_point_at_are_refused(tmp_path: Path) -> None:
@@ -246,9 +367,10 @@ def test_rows_that_others_point_at_are_refused(tmp_path: Path) -> None:
     ],
 )
 def test_what_can_not_be_is_refused(tmp_path: Path, table: str, where: str, told: str) -> None:
-    with pytest.raises(CommandError, match=told):
+    with pytest.raises(CommandError, match=told) as refused:
         run("delete_rows", table, "--where", where, "--dump", tmp_path / "dump", *DONE)
 
+    assert refused.value.returncode == 2
     assert list(tmp_path.iterdir()) == []
 
 

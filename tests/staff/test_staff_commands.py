@@ -1,6 +1,7 @@
 """What staff do to members and rooms at a terminal: shown, asked, done, written down."""
 
 import json
+import signal
 import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -9,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError, call_command, execute_from_command_line
+from django.db import connection
 from django.utils import timezone
 
 from accounts.demo import PEOPLE, kakao_id_of
@@ -21,6 +23,9 @@ from chat.models import Room
 from chat.services.rooms import open_room
 from core.ledger.ids import random_id
 from core.ledger.models import AuditEntry
+from dev.stack.mariadb import MariaDB
+from tests.commands import Terminal, started
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -114,11 +119,11 @@ def test_a_suspension_is_set_and_lifted(pair: tuple[int, int]) -> None:
     ]
 
 
-def test_who_is_not_suspended_is_not_let_in_again(pair: tuple[int, int]) -> None:
-    with pytest.raises(CommandError, match="is not suspended"):
-        run("suspend_member", pair[0], "--lift", *DONE)
+def test_who_is_not_suspended_is_let_in_already(pair: tuple[int, int]) -> None:
+    said = run("suspend_member", pair[0], "--lift", *DONE)
 
-    assert written_down() == []
+    assert "not suspended, nothing is left to do." in said
+    assert (said.splitlines()[-1], written_down()) == ("Nothing was left to do.", [])
 
 
 @pytest.mark.parametrize(
@@ -155,8 +160,9 @@ def test_a_room_is_closed_once(room: int) -> None:
 
 
 def test_with_an_unknown_room_among_them_none_is_closed(room: int) -> None:
-    with pytest.raises(CommandError, match=r"There is no room 999\. Nothing was changed"):
+    with pytest.raises(CommandError, match=r"There is no room 999\. Nothing was changed") as refused:
         run("close_room", room, 999, *DONE)
+    assert refused.value.returncode == 2
 
     assert Room.objects.get(id=room).closed_at is None
 
@@ -224,5 +230,84 @@ def test_an_unknown_member_is_told(command: list[str], tmp_path: Path) -> None:
     name, *options = command
     file = [tmp_path / "export.json"] if name == "export_member" else []
 
-    with pytest.raises(CommandError, match=r"There is no member 999\."):
+    with pytest.raises(CommandError, match=r"There is no member 999\.") as refused:
         run(name, 999, *file, *options, *DONE)
+    assert refused.value.returncode == 2
+
+
+WRONG = [
+    ("suspend_member -4 --days 3", "'-4' is no id from 1 to 9007199254740991"),
+    ("suspend_member mina --days 3", "'mina' is no id from"),
+    ("suspend_member 4 --until tonight", "'tonight' is not understood: write 2031-03-03T22:00+09:00"),
+    ("suspend_member 4 --days -3", "'-3' is no number of days from 1 to 3650"),
+    ("erase_member 0", "'0' is no id from"),
+    ("export_member 99999999999999999999 file.json", "'99999999999999999999' is no id from"),
+    ("close_room 4 -5", "'-5' is no id from"),
+    ("close_room 4", "There is no room 4."),
+    ("purge_chat --older-than -1", "'-1' is no number of days from 1 to 36500"),
+    ("delete_rows ledger_outbox --where id=1 --dump d --batch -3", "'-3' is no number of rows from 1 to 10000"),
+    ("delete_rows ledger_outbox --where id=1 --dump /nowhere/d", "There is no directory /nowhere."),
+    ("delete_rows ledger_outbox --where bad=1 --dump d", "The database refuses the condition: "),
+    ("restore_rows /nowhere/d", "/nowhere/d can't be read: No such file or directory."),
+]
+
+
+@pytest.mark.parametrize(("command", "said"), WRONG, ids=[command for command, _ in WRONG])
+def test_what_is_wrong_is_said_in_a_line_and_ends_with_2(
+    capsys: pytest.CaptureFixture[str], command: str, said: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        execute_from_command_line(["manage.py", *command.split(), *DONE])
+
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err.splitlines()[-1]
+    assert written_down() == []
+
+
+@pytest.mark.parametrize(("answer", "code"), [("\x03", 130), ("\x04", 3), ("no\n", 3)], ids=["Ctrl-C", "Ctrl-D", "no"])
+def test_who_does_not_say_yes_is_told_that_nothing_was_changed(
+    mariadb: MariaDB, pair: tuple[int, int], answer: str, code: int
+) -> None:
+    with Terminal() as terminal, started(mariadb, "erase_member", pair[0], *WHY, terminal=terminal) as process:
+        wait_until(lambda: "Go on? Type yes:" in terminal.shown())
+        terminal.type(answer)
+        process.wait(timeout=60)
+        said = terminal.shown()
+
+    assert process.returncode == code
+    assert "Nothing was changed." in said
+    assert "Traceback" not in said
+    assert Member.objects.get(id=pair[0]).withdrawn_at is None
+
+
+def test_without_a_database_it_is_said_in_a_line(mariadb: MariaDB, pair: tuple[int, int]) -> None:
+    mariadb.kill()
+
+    with started(mariadb, "suspend_member", pair[0], "--days", 3, *DONE) as process:
+        said = process.communicate(timeout=60)[1]
+    mariadb.start()
+    connection.close()
+
+    assert process.returncode == 1
+    assert "Traceback" not in said
+    assert "Run it again: what is done is not done twice." in said
+
+
+def test_a_signal_between_two_rooms_leaves_the_rest_for_another_run(mariadb: MariaDB, pair: tuple[int, int]) -> None:
+    indexes.ensure()
+    opened = timezone.now() - timedelta(hours=1)
+    rooms = [random_id() for _ in range(60)]
+    for each in rooms:
+        open_room(each, pair, opens_at=opened, closes_at=opened + timedelta(hours=22))
+
+    with started(mariadb, "close_room", *rooms, *DONE) as process:
+        wait_until(lambda: Room.objects.filter(closed_at__isnull=False).exists())
+        process.send_signal(signal.SIGTERM)
+        said = process.communicate(timeout=60)[1]
+
+    closed = Room.objects.filter(closed_at__isnull=False).count()
+    assert (process.returncode, 0 < closed < 60) == (130, True)
+    assert f"Interrupted after {closed} rooms." in said
+
+    assert f"Closed: {60 - closed}." in run("close_room", *rooms, *DONE)
+    assert sorted(subject for _, _, subject, _ in written_down()) == sorted(f"room {each}" for each in rooms)

@@ -7,12 +7,13 @@ from django.core.management.base import BaseCommand, CommandError
 from pymongo.errors import PyMongoError
 
 from chat.message_log import backup
+from core.ledger.terminal import WrongArguments, interruptible
 
 
 class Command(BaseCommand):
     help = (
         "Writes MongoDB's collections as they stand at one moment, in mongodump's layout, and prints how many "
-        "documents each has. Safe while the service runs. deploy/bin/backup calls it."
+        "documents each has. Safe while the service runs, and to interrupt. deploy/bin/backup calls it."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -20,9 +21,12 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, directory: Path, **options: Any) -> None:
         try:
-            numbers = backup.write(directory)
+            with interruptible("documents", backup.size()) as advance:
+                numbers = backup.write(directory, advance)
         except PyMongoError as error:
             raise CommandError(f"MongoDB could not be read through ({type(error).__name__}: {error}).") from error
-        except (backup.BackupError, OSError) as error:
+        except backup.BackupError as error:
+            raise WrongArguments(str(error)) from error
+        except OSError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(json.dumps(numbers))

@@ -1,26 +1,26 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import CommandError
-
 from chat import selectors
 from chat.services import rooms
 from core.http.times import iso
-from core.ledger.terminal import StaffCommand
+from core.ledger import progress
+from core.ledger.arguments import some_id
+from core.ledger.terminal import Interrupted, StaffCommand, WrongArguments
 
 
 class Command(StaffCommand):
     help = "Closes rooms for both members, at once. What was said stays readable. Closed ones stay as they are."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("rooms", nargs="+", type=int, metavar="ROOM", help="ids of rooms")
+        parser.add_argument("rooms", nargs="+", type=some_id, metavar="ROOM", help="ids of rooms")
         super().add_arguments(parser)
 
     def plan(self, options: dict[str, Any]) -> list[str]:
         known = {room.id: room for room in selectors.rooms_by_id(options["rooms"])}
         unknown = [str(room) for room in options["rooms"] if room not in known]
         if unknown:
-            raise CommandError(f"There is no room {', '.join(unknown)}. Nothing was changed.")
+            raise WrongArguments(f"There is no room {', '.join(unknown)}. Nothing was changed.")
         return [
             f"Room {room.id} is closed already, since {iso(room.closed_at)}."
             if room.closed_at
@@ -29,7 +29,11 @@ class Command(StaffCommand):
         ]
 
     def carry_out(self, options: dict[str, Any]) -> str:
-        closed = [
-            room for room in options["rooms"] if rooms.close_by_staff(room, by=options["by"], reason=options["reason"])
-        ]
-        return f"Closed: {len(closed)}."
+        closed = 0
+        with progress.shown("rooms", len(options["rooms"])) as advance:
+            for room in options["rooms"]:
+                if self.interruption.came:
+                    raise Interrupted(f"Interrupted after {closed} rooms. Run it again for the rest.")
+                closed += rooms.close_by_staff(room, by=options["by"], reason=options["reason"])
+                advance(1)
+        return f"Closed: {closed}."

@@ -10,9 +10,9 @@ from pymongo.errors import PyMongoError
 
 from chat.services import retention
 from core.http.times import iso
-from core.ledger import audit, interruption, progress
-from core.ledger.arguments import days_up_to
-from core.ledger.terminal import StaffCommand
+from core.ledger import audit, progress
+from core.ledger.arguments import count_up_to
+from core.ledger.terminal import Interrupted, StaffCommand
 
 DAYS_MAX = 36_500  # and 1 at least: the round that closed a room has looked by then who said nothing in it
 
@@ -25,7 +25,11 @@ class Command(StaffCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--older-than", type=days_up_to(DAYS_MAX), required=True, metavar="DAYS", help="days since they closed"
+            "--older-than",
+            type=count_up_to(DAYS_MAX, unit="days"),
+            required=True,
+            metavar="DAYS",
+            help="days since they closed",
         )
         super().add_arguments(parser)
 
@@ -47,10 +51,9 @@ class Command(StaffCommand):
         with self._written_down(options) as done:
             self._purge(done)
         if done["outcome"] == "interrupted":
-            raise CommandError(
+            raise Interrupted(
                 f"Interrupted after {done['messages']} messages of {done['rooms']} whole rooms. "
-                "Run it again for the rest.",
-                returncode=interruption.INTERRUPTED,
+                "Run it again for the rest."
             )
         return f"Deleted: {done['messages']} messages of {done['rooms']} rooms."
 
@@ -58,15 +61,12 @@ class Command(StaffCommand):
         """`done` is true at every moment, however this ends."""
         done |= {"rooms": 0, "messages": 0, "outcome": "failed"}
         try:
-            with (
-                interruption.awaited() as interrupted,
-                progress.shown("messages", self.made.messages) as advance,
-            ):
+            with progress.shown("messages", self.made.messages) as advance:
                 for batch in retention.purge(self.closed_before):
                     done["rooms"] += batch.is_last
                     done["messages"] += batch.messages
                     advance(batch.messages)
-                    if interrupted.came:
+                    if self.interruption.came:
                         done["outcome"] = "interrupted"
                         return
             done["outcome"] = "purged"

@@ -14,7 +14,7 @@ from chat.services import verification
 from chat.services.verification import Selection, Verified
 from core.http.times import at_local
 from core.ledger import progress
-from core.ledger.arguments import day, moment
+from core.ledger.arguments import day, moment, some_id
 
 FINDINGS_KEPT = 1000  # for --json; the number told is that of all
 COULD_NOT_LOOK = 2
@@ -28,7 +28,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         which = parser.add_mutually_exclusive_group(required=True)
-        which.add_argument("rooms", nargs="*", type=int, default=[], metavar="ROOM", help="ids of rooms")
+        which.add_argument("rooms", nargs="*", type=some_id, default=[], metavar="ROOM", help="ids of rooms")
         which.add_argument("--round", type=day, metavar="DATE", help="the rooms of that evening, such as 2031-03-03")
         since = "rooms that opened since: a date, or ISO 8601"
         which.add_argument("--since", type=day_or_moment, metavar="TIME", help=since)

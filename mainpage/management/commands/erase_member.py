@@ -7,7 +7,8 @@ from django.db import transaction
 import accounts.selectors
 import chat.selectors
 from core.ledger import audit
-from core.ledger.terminal import StaffCommand
+from core.ledger.arguments import some_id
+from core.ledger.terminal import StaffCommand, WrongArguments
 from mainpage import withdrawal
 
 
@@ -17,7 +18,7 @@ class Command(StaffCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("member", type=int, help="id of the member")
+        parser.add_argument("member", type=some_id, help="id of the member")
         parser.add_argument(
             "--now",
             action="store_true",
@@ -28,7 +29,7 @@ class Command(StaffCommand):
     def plan(self, options: dict[str, Any]) -> list[str]:
         known = accounts.selectors.known(options["member"])
         if known is None:
-            raise CommandError(f"There is no member {options['member']}.")
+            raise WrongArguments(f"There is no member {options['member']}.")
         if known.withdrawn_at:
             return [f"{known}: erased already, nothing is left to do."]
         rooms = len(chat.selectors.open_rooms(options["member"]))

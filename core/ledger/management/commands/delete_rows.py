@@ -1,16 +1,18 @@
-import os
 from argparse import ArgumentParser
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError
 from django.db import Error as DatabaseError
 from django.db import IntegrityError
 
-from core.ledger import audit, interruption, progress, rows
-from core.ledger.terminal import StaffCommand, a_file
+from core.ledger import audit, progress, rows
+from core.ledger.arguments import count_up_to
+from core.ledger.terminal import Interrupted, StaffCommand, WrongArguments, a_file, for_my_eyes, must_be_new
 
-BATCH = 500
+BATCH, LARGEST_BATCH = 500, 10_000  # rows of one transaction
 
 
 class Command(StaffCommand):
@@ -23,20 +25,21 @@ class Command(StaffCommand):
         parser.add_argument("table")
         parser.add_argument("--where", required=True, metavar="SQL", help="the condition, such as \"state = 'dead'\"")
         parser.add_argument("--dump", required=True, type=a_file, metavar="FILE", help="must not exist yet")
-        parser.add_argument("--batch", type=int, default=BATCH, help="rows a transaction (%(default)s)")
+        parser.add_argument(
+            "--batch",
+            type=count_up_to(LARGEST_BATCH, unit="rows"),
+            default=BATCH,
+            metavar="ROWS",
+            help="a transaction (%(default)s)",
+        )
         super().add_arguments(parser)
 
     def plan(self, options: dict[str, Any]) -> list[str]:
-        if options["batch"] < 1:
-            raise CommandError("--batch must be 1 or more.")
-        if options["dump"].exists():
-            raise CommandError(f"{options['dump']} is there already: name another one.")
+        must_be_new(options["dump"])
         try:
             self.made = rows.plan(options["table"], options["where"])
         except rows.Refused as error:
-            raise CommandError(str(error)) from error
-        except DatabaseError as error:
-            raise CommandError(f"The database refuses the condition: {error}") from error
+            raise WrongArguments(str(error)) from error
         pointed = (
             [f"Rows of {', '.join(self.made.pointed_at_by)} may point at them."] if self.made.pointed_at_by else []
         )
@@ -48,9 +51,8 @@ class Command(StaffCommand):
         with self._written_down(options) as done:
             self._delete(options, done)
         if done["outcome"] == "interrupted":
-            raise CommandError(
-                f"Interrupted after {done['deleted']} rows, which are in {options['dump']}. Run it again for the rest.",
-                returncode=interruption.INTERRUPTED,
+            raise Interrupted(
+                f"Interrupted after {done['deleted']} rows, which are in {options['dump']}. Run it again for the rest."
             )
         return f"Deleted: {done['deleted']} rows, kept in {options['dump']}."
 
@@ -59,14 +61,13 @@ class Command(StaffCommand):
         done |= {"deleted": 0, "outcome": "failed"}
         try:
             with (
-                open(options["dump"], "x", encoding="utf-8", opener=_for_my_eyes) as dump,
-                interruption.awaited() as interrupted,
+                _new_dump(options["dump"]) as dump,
                 progress.shown("rows", self.made.rows) as advance,
             ):
                 for number in rows.delete(self.made, dump, batch=options["batch"]):
                     done["deleted"] += number
                     advance(number)
-                    if interrupted.came:
+                    if self.interruption.came:
                         done["outcome"] = "interrupted"
                         return
             done["outcome"] = "deleted"
@@ -91,5 +92,14 @@ class Command(StaffCommand):
         )
 
 
-def _for_my_eyes(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+@contextmanager
+def _new_dump(path: Path) -> Iterator[rows.DumpWriter]:
+    """It gets its end however the deletion ended, unless this process was killed or the disk took no more."""
+    with open(path, "x", encoding="utf-8", opener=for_my_eyes) as file:
+        dump = rows.DumpWriter(file)
+        try:
+            yield dump
+        except (CommandError, DatabaseError, rows.Refused):
+            dump.end()
+            raise
+        dump.end()
