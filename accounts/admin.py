@@ -5,21 +5,12 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from accounts.catalogue import REPORT_REASONS
 from accounts.models import Department, Keyword, Member, Mood, Preference, Profile, Session
 from accounts.services import standing
-
-
-class ReadOnly(admin.options.BaseModelAdmin):
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+from core.ledger.read_only import ReadOnly
 
 
 class ProfileInline(ReadOnly, admin.StackedInline):
@@ -38,11 +29,20 @@ class SessionInline(ReadOnly, admin.TabularInline):
 
 
 class StandingForm(forms.ModelForm):
-    reason = forms.CharField(max_length=500, help_text="for the audit log; the member does not see it")
-    warn_for = forms.ChoiceField(
-        choices=[("", "no warning"), *REPORT_REASONS.items()], required=False, help_text="the member reads it"
+    reason = forms.CharField(
+        label=_("why"), max_length=500, help_text=_("for the audit log; the member does not see it")
     )
-    remove = forms.BooleanField(required=False, help_text="erase the member and never let them in again; for good")
+    warn_for = forms.ChoiceField(
+        label=_("warn for"),
+        choices=[("", _("no warning")), *REPORT_REASONS.items()],
+        required=False,
+        help_text=_("the member reads it"),
+    )
+    remove = forms.BooleanField(
+        label=_("remove"),
+        required=False,
+        help_text=_("erase the member and never let them in again; for good"),
+    )
 
     class Meta:
         model = Member
@@ -51,7 +51,7 @@ class StandingForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["suspended_until"].required = False
-        self.fields["suspended_until"].help_text = "empty: not suspended"
+        self.fields["suspended_until"].help_text = _("empty: not suspended")
 
 
 @admin.register(Member)
@@ -59,7 +59,7 @@ class MemberAdmin(admin.ModelAdmin):
     form = StandingForm
     list_display = [
         "id",
-        "profile__nickname",
+        "nickname",
         "active",
         "warned_at",
         "suspended_until",
@@ -71,6 +71,10 @@ class MemberAdmin(admin.ModelAdmin):
     search_fields = ["=id", "=profile__nickname"]
     readonly_fields = ["id", "language", "created_at", "active", "inactive_reason", "taking_part_since", "withdrawn_at"]
     inlines = [ProfileInline, PreferenceInline, SessionInline]
+
+    @admin.display(description=_("nickname"), ordering="profile__nickname")
+    def nickname(self, member: Member) -> str:
+        return member.profile.nickname if hasattr(member, "profile") else ""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

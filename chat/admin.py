@@ -4,28 +4,22 @@ from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
 
 from chat.models import Block, Report, ReportedMessage, Room
 from chat.services import blocks, reports
 from core.ledger import audit
+from core.ledger.read_only import ReadOnly
 
 
 @admin.register(Room)
-class RoomAdmin(admin.ModelAdmin):
+class RoomAdmin(ReadOnly, admin.ModelAdmin):
     """To look at. What is said in a room is nobody's business here."""
 
     list_display = ["id", "opens_at", "closes_at", "closed_at", "closed_reason"]
     list_filter = ["opens_at", "closed_reason"]
     ordering = ["-created_at"]
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Room | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Room | None = None) -> bool:
-        return False
+    search_fields = ["=id"]
 
 
 @admin.register(Block)
@@ -51,21 +45,13 @@ class BlockAdmin(admin.ModelAdmin):
             blocks.lift(block, by=request.user.get_username())
 
 
-class ReportedMessageInline(admin.TabularInline):
+class ReportedMessageInline(ReadOnly, admin.TabularInline):
     model = ReportedMessage
     fields = ["seq", "sender", "text", "sent_at"]
-    readonly_fields = ["seq", "sender", "text", "sent_at"]
-    can_delete = False
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 class SettlingForm(forms.ModelForm):
-    why = forms.CharField(max_length=500, help_text="for the audit log; members do not see it")
+    why = forms.CharField(label=_("why"), max_length=500, help_text=_("for the audit log; members do not see it"))
 
     class Meta:
         model = Report

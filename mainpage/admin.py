@@ -6,12 +6,13 @@ from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from core.ledger.read_only import ReadOnly
 from mainpage import bulletin
 from mainpage.models import Notice, Round
 
 
 @admin.register(Round)
-class RoundAdmin(admin.ModelAdmin):
+class RoundAdmin(ReadOnly, admin.ModelAdmin):
     """To look at only: rounds are moved by `advance_rounds`, by nobody's hand."""
 
     list_display = ("date", "state", "entrants_counted", "pairs_counted", "unpaired_counted", "opens_at", "closes_at")
@@ -39,15 +40,6 @@ class RoundAdmin(admin.ModelAdmin):
     @admin.display(description=_("sat out"))
     def unpaired_counted(self, round_: Any) -> int:
         return int(round_.unpaired_count)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(Notice)

@@ -2,6 +2,8 @@ from datetime import datetime
 
 from django.db import models
 from django.db.models import CheckConstraint, F, Q
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from core.ledger.ids import random_id
 
@@ -10,25 +12,28 @@ class Round(models.Model):
     """One night. Moves along `rounds.TRANSITIONS`, each step claimed by UPDATE … WHERE state = old."""
 
     class State(models.TextChoices):
-        SCHEDULED = "scheduled"
-        PAIRED = "paired"
-        OPEN = "open"
-        CLOSED = "closed"
-        SWEPT = "swept"
+        SCHEDULED = "scheduled", pgettext_lazy("round", "scheduled")
+        PAIRED = "paired", pgettext_lazy("round", "paired")
+        OPEN = "open", pgettext_lazy("round", "open")
+        CLOSED = "closed", pgettext_lazy("round", "closed")
+        SWEPT = "swept", pgettext_lazy("round", "swept")
 
     # The evening's date in the service's time zone.
-    date = models.DateField(unique=True)
-    state = models.CharField(max_length=9, choices=State, default=State.SCHEDULED)
-    entry_closes_at = models.DateTimeField()
-    pairs_at = models.DateTimeField()
-    opens_at = models.DateTimeField()
-    closes_at = models.DateTimeField()
-    sweeps_at = models.DateTimeField()
+    date = models.DateField(_("evening"), unique=True)
+    state = models.CharField(_("state"), max_length=9, choices=State, default=State.SCHEDULED)
+    entry_closes_at = models.DateTimeField(_("entry closes at"))
+    pairs_at = models.DateTimeField(_("pairs at"))
+    opens_at = models.DateTimeField(_("opens at"))
+    closes_at = models.DateTimeField(_("closes at"))
+    sweeps_at = models.DateTimeField(_("sweeps at"))
     # Seeds every random order of the pairing, so that a round can be replayed exactly.
-    seed = models.BigIntegerField(default=random_id)
-    proposing = models.CharField(max_length=6, choices=[("MALE", "MALE"), ("FEMALE", "FEMALE")], default="MALE")
+    seed = models.BigIntegerField(_("seed"), default=random_id)
+    proposing = models.CharField(
+        _("proposing side"), max_length=6, choices=[("MALE", "MALE"), ("FEMALE", "FEMALE")], default="MALE"
+    )
 
     class Meta:
+        verbose_name, verbose_name_plural = _("round"), _("rounds")
         ordering = ["-date"]
 
     def __str__(self) -> str:
@@ -96,17 +101,18 @@ class NoticeQuerySet(models.QuerySet["Notice"]):
 class Notice(models.Model):
     """An operators' announcement on the main page."""
 
-    title_ko = models.CharField(max_length=120)
-    title_en = models.CharField(max_length=120)
-    body_ko = models.TextField(max_length=4000)
-    body_en = models.TextField(max_length=4000)
-    pinned = models.BooleanField(default=False)
-    published_at = models.DateTimeField()
-    hidden_at = models.DateTimeField(null=True, blank=True)
+    title_ko = models.CharField(_("Korean title"), max_length=120)
+    title_en = models.CharField(_("English title"), max_length=120)
+    body_ko = models.TextField(_("Korean text"), max_length=4000)
+    body_en = models.TextField(_("English text"), max_length=4000)
+    pinned = models.BooleanField(_("pinned"), default=False)
+    published_at = models.DateTimeField(_("published at"))
+    hidden_at = models.DateTimeField(_("hidden at"), null=True, blank=True)
 
     objects = NoticeQuerySet.as_manager()
 
     class Meta:
+        verbose_name, verbose_name_plural = _("notice"), _("notices")
         indexes = [models.Index(fields=["published_at"])]
 
     def __str__(self) -> str:

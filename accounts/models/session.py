@@ -1,4 +1,5 @@
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models.member import Member
 
@@ -7,14 +8,15 @@ class Session(models.Model):
     """One signed-in device. Its refresh tokens are one family: a replayed old one ends the session."""
 
     member = models.ForeignKey(Member, on_delete=models.CASCADE, related_name="sessions")
-    device = models.CharField(max_length=120, blank=True)
+    device = models.CharField(_("device"), max_length=120, blank=True)
     # "web" got its refresh token as a cookie, "native" in the body: what came as a cookie never leaves in a body.
-    client = models.CharField(max_length=8, choices=[("web", "web"), ("native", "native")])
-    created_at = models.DateTimeField(auto_now_add=True)
-    last_seen = models.DateTimeField(auto_now_add=True)
-    ended_at = models.DateTimeField(null=True)
+    client = models.CharField(_("client"), max_length=8, choices=[("web", "web"), ("native", "native")])
+    created_at = models.DateTimeField(_("signed in at"), auto_now_add=True)
+    last_seen = models.DateTimeField(_("last seen"), auto_now_add=True)
+    ended_at = models.DateTimeField(_("ended at"), null=True)
 
     class Meta:
+        verbose_name, verbose_name_plural = _("signed-in device"), _("signed-in devices")
         indexes = [models.Index(fields=["member", "ended_at"]), models.Index(fields=["ended_at"])]
 
     def __str__(self) -> str:

@@ -1,5 +1,6 @@
 from django.db import models
 from django.db.models import CheckConstraint, F, Q
+from django.utils.translation import gettext_lazy as _
 
 
 class Block(models.Model):
@@ -8,11 +9,12 @@ class Block(models.Model):
     Ids and no foreign keys, as in RoomMember.
     """
 
-    member = models.BigIntegerField()
-    blocked = models.BigIntegerField()
-    created_at = models.DateTimeField(auto_now_add=True)
+    member = models.BigIntegerField(_("member"))
+    blocked = models.BigIntegerField(_("blocked member"))
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 
     class Meta:
+        verbose_name, verbose_name_plural = _("block"), _("blocks")
         indexes = [models.Index(fields=["blocked"])]
         constraints = [
             models.UniqueConstraint(fields=["member", "blocked"], name="blocked_once_by_a_member"),

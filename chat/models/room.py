@@ -1,25 +1,27 @@
 from django.db import models
 from django.db.models import CheckConstraint, F, Q
+from django.utils.translation import gettext_lazy as _
 
 
 class Room(models.Model):
     """A room of two. MySQL decides that it closes; the message log decides when (its `closed` entry is the last)."""
 
     class ClosedReason(models.TextChoices):
-        TIME = "time"
-        LEFT = "left"
-        STAFF = "staff"
+        TIME = "time", _("time was up")
+        LEFT = "left", _("somebody left")
+        STAFF = "staff", _("closed by staff")
 
     # Given by whoever opens it (a match knows its room's id beforehand), so that opening twice is opening once.
     id = models.BigIntegerField(primary_key=True)
-    opens_at = models.DateTimeField()
-    closes_at = models.DateTimeField()
-    closed_at = models.DateTimeField(null=True)
-    closed_reason = models.CharField(max_length=8, choices=ClosedReason, blank=True)
-    closed_by = models.BigIntegerField(null=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    opens_at = models.DateTimeField(_("opens at"))
+    closes_at = models.DateTimeField(_("closes at"))
+    closed_at = models.DateTimeField(_("closed at"), null=True)
+    closed_reason = models.CharField(_("why it closed"), max_length=8, choices=ClosedReason, blank=True)
+    closed_by = models.BigIntegerField(_("closed by"), null=True)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
 
     class Meta:
+        verbose_name, verbose_name_plural = _("room"), _("rooms")
         indexes = [models.Index(fields=["closed_at", "closes_at"]), models.Index(fields=["created_at"])]
         constraints = [
             CheckConstraint(condition=Q(id__gte=1, id__lt=2**53), name="room_id_is_53_bit"),

@@ -131,7 +131,6 @@ LOCALE_PATHS = [BASE_DIR / "locale"]
 
 # What an authenticator app shows beside the six figures.
 OTP_TOTP_ISSUER = "Damso"
-OTP_ADMIN_HIDE_SENSITIVE_DATA = True  # one operator must not read another's second factor
 
 # --- wrong passwords at the operators' site: so many of one account from one address, then so long a wait
 AXES_FAILURE_LIMIT = 10

@@ -1,4 +1,5 @@
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 
 class Outbox(models.Model):
@@ -25,16 +26,16 @@ class Outbox(models.Model):
 class AuditEntry(models.Model):
     """Who did what to whom and why; never changed, never deleted."""
 
-    at = models.DateTimeField(auto_now_add=True)
-    actor = models.CharField(max_length=150)
-    action = models.CharField(max_length=64)
-    subject = models.CharField(max_length=64)
-    reason = models.CharField(max_length=500, blank=True)
-    details = models.JSONField(default=dict)
+    at = models.DateTimeField(_("when"), auto_now_add=True)
+    actor = models.CharField(_("who"), max_length=150)
+    action = models.CharField(_("did what"), max_length=64)
+    subject = models.CharField(_("to whom or what"), max_length=64)
+    reason = models.CharField(_("why"), max_length=500, blank=True)
+    details = models.JSONField(_("details"), default=dict)
 
     class Meta:
         indexes = [models.Index(fields=["subject", "at"])]
-        verbose_name_plural = "audit entries"
+        verbose_name, verbose_name_plural = _("audit entry"), _("audit entries")
 
     def __str__(self) -> str:
         return f"{self.actor} {self.action} {self.subject}"

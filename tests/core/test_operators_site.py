@@ -7,6 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 import requests
+from django.contrib import admin
+from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 from django_otp.plugins.otp_totp.models import TOTPDevice
@@ -14,10 +16,13 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from chat.models import Report
 from dev.stack.process import CLONE
 from dev.stack.served import Served
+from tests.core.test_korean import is_korean
+from tests.e2e.operators import fill_lists
 from tests.operators import operator
 
 SEOUL = ZoneInfo("Asia/Seoul")
 REPORTS = "/admin/chat/report/"
+NO_WORDS = {"", "id"}
 
 Reported = Callable[[datetime], Report]
 
@@ -85,12 +90,42 @@ def test_the_page_names_an_icon_that_is_served(served: Served) -> None:
     assert icon.content == (CLONE / "web/favicon.svg").read_bytes()
 
 
-def test_nobody_reads_the_secret_of_a_second_factor(staff: Client) -> None:
+def test_nobody_reads_or_makes_a_second_factor_here(staff: Client) -> None:
     device = TOTPDevice.objects.get()
-    place = f"/admin/otp_totp/totpdevice/{device.pk}/"
+    places = ["", "add/", *(f"{device.pk}/{name}/" for name in ("change", "config", "qrcode"))]
 
-    page = staff.get(place + "change/")
+    assert {staff.get(f"/admin/otp_totp/totpdevice/{place}").status_code for place in places} == {404}
+    assert staff.get("/admin/otp_static/staticdevice/").status_code == 404
 
-    assert page.status_code == 200
-    assert device.key not in page.content.decode()
-    assert [staff.get(place + name).status_code for name in ("config/", "qrcode/")] == [403, 403]
+
+def test_who_has_a_second_factor_is_seen(staff: Client) -> None:
+    User.objects.create_superuser("new")
+
+    rows = staff.get("/admin/auth/user/").context["cl"].result_list
+
+    assert {row.username: row.second_factor for row in rows} == {"keeper": True, "new": False}
+
+
+def test_in_korean_nothing_has_an_english_name(db: None) -> None:
+    staff = operator(language="ko")
+    fill_lists()
+
+    read = {"/admin/": words(staff.get("/admin/").content.decode())}
+    for model in admin.site._registry:
+        place = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
+        for page in (place, f"{place}{model._default_manager.all()[0].pk}/change/"):
+            answer = staff.get(page)
+            assert answer.status_code == 200
+            read[page] = words(answer.content.decode())
+
+    assert all(read.values())
+    english = {page: [each for each in found if not is_korean(each)] for page, found in read.items()}
+    assert {page: found for page, found in english.items() if found} == {}
+
+
+def words(page: str) -> set[str]:
+    """Headings (but a plain h2, which is a row's name), columns, labels and their help; not what is no word, as Id."""
+    names = re.findall(r"<(?!h2>)(h1|h2|h3|caption|label|legend)\b[^>]*>(.*?)</\1>", page, re.S)
+    columns = re.findall(r'<(div) class="(?:text|help)[^>]*>(.*?)</div>', page, re.S)
+    texts = (" ".join(re.sub(r"<[^>]+>", " ", html).split()) for _, html in [*names, *columns])
+    return {text for text in texts if text.rstrip(":").lower() not in NO_WORDS}

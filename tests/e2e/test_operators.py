@@ -12,6 +12,8 @@ TABLES = {
     "accounts/member/": "#changelist .results",
     "chat/report/": "#changelist .results",
     "chat/room/": "#changelist .results",
+    "ledger/auditentry/": "#changelist .results",
+    "auth/user/": "#changelist .results",
     "status/": ".processes .scroll",
 }
 HIDDEN_PX = "around => around.scrollWidth - around.clientWidth"

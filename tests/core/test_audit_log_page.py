@@ -1,0 +1,82 @@
+"""The audit log in the admin: found by who, what and whom; changed by nobody."""
+
+import pytest
+from django.test import Client
+
+from core.ledger import audit
+from core.ledger.models import AuditEntry
+from tests.operators import operator
+
+PAGE = "/admin/ledger/auditentry/"
+
+
+@pytest.fixture
+def staff(db: None) -> Client:
+    return operator()
+
+
+@pytest.fixture
+def written(db: None) -> None:
+    audit.record("mina", "suspend", subject="member 17", reason="report 5", details={"until": "2031-03-03"})
+    audit.record("jun", "erase", subject="member 170", reason="asked for it")
+    audit.record("jun", "read_report", subject="report 17")
+    audit.record("mina", "lift_suspension", subject="member 17", reason="a mistake")
+
+
+def found(staff: Client, query: str = "") -> list[tuple[str, str]]:
+    page = staff.get(PAGE + query)
+    assert page.status_code == 200
+    return [(entry.action, entry.subject) for entry in page.context["cl"].result_list]
+
+
+@pytest.mark.usefixtures("written")
+def test_what_was_done_last_comes_first(staff: Client) -> None:
+    assert [action for action, _ in found(staff)] == ["lift_suspension", "read_report", "erase", "suspend"]
+
+
+@pytest.mark.usefixtures("written")
+@pytest.mark.parametrize(
+    ("query", "actions"),
+    [
+        ("?q=member+17", ["lift_suspension", "suspend"]),
+        ("?q=17", ["lift_suspension", "read_report", "suspend"]),
+        ("?q=jun", ["read_report", "erase"]),
+        ("?q=nobody", []),
+        ("?action=erase", ["erase"]),
+        ("?actor=mina", ["lift_suspension", "suspend"]),
+        ("?subject=member+170", ["erase"]),
+    ],
+)
+def test_it_is_narrowed_by_what_whom_and_who(staff: Client, query: str, actions: list[str]) -> None:
+    assert [action for action, _ in found(staff, query)] == actions
+
+
+@pytest.mark.usefixtures("written")
+def test_an_entry_is_shown_whole(staff: Client) -> None:
+    entry = AuditEntry.objects.earliest("id")
+
+    text = staff.get(f"{PAGE}{entry.pk}/change/").content.decode()
+
+    assert all(part in text for part in ("mina", "suspend", "member 17", "report 5", "2031-03-03"))
+
+
+@pytest.mark.usefixtures("written")
+def test_nobody_adds_changes_or_deletes(staff: Client) -> None:
+    entry = AuditEntry.objects.earliest("id")
+    delete_all = {"action": "delete_selected", "_selected_action": [entry.pk], "post": "yes"}
+
+    answers = [
+        staff.post(f"{PAGE}add/", {"actor": "me", "action": "a", "subject": "s", "details": "{}"}),
+        staff.post(f"{PAGE}{entry.pk}/change/", {"actor": "me", "action": "a", "subject": "s", "details": "{}"}),
+        staff.post(f"{PAGE}{entry.pk}/delete/", {"post": "yes"}),
+    ]
+    staff.post(PAGE, delete_all)
+
+    assert [answer.status_code for answer in answers] == [403, 403, 403]
+    assert AuditEntry.objects.count() == 4
+    assert AuditEntry.objects.earliest("id").actor == "mina"
+
+
+@pytest.mark.parametrize(("may", "status"), [(["view_auditentry"], 200), (["view_room"], 403)])
+def test_who_may_not_read_it_does_not(db: None, may: list[str], status: int) -> None:
+    assert operator(may=may).get(PAGE).status_code == status
