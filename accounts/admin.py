@@ -68,6 +68,7 @@ class MemberAdmin(admin.ModelAdmin):
     ]
     list_filter = ["active", "inactive_reason", "language"]
     list_select_related = ["profile"]
+    ordering = ["-created_at"]
     search_fields = ["=id", "=profile__nickname"]
     readonly_fields = ["id", "language", "created_at", "active", "inactive_reason", "taking_part_since", "withdrawn_at"]
     inlines = [ProfileInline, PreferenceInline, SessionInline]

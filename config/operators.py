@@ -37,10 +37,9 @@ class SignInForm(OTPAdminAuthenticationForm):
 
 
 class OperatorsSite(OTPAdminSite):
-    site_title = site_header = "Damso"
+    site_title = site_header = _("Damso operations")
     login_form = SignInForm
     login_template = "config/sign_in.html"
-    index_template = "config/operators.html"
 
     def __init__(self, name: str = "admin") -> None:
         super().__init__(name)

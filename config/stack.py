@@ -1,4 +1,4 @@
-"""Everything the service stands on, asked at once, for `manage.py check_stack`.
+"""Everything the service stands on, asked at once, for `manage.py check_stack` and the operators' page.
 
 What a store is asked is what /healthz/ready asks (config/health.py). Each question has a thread of its own and none is
 waited for longer than the bound: one that hangs is told as such, and the others are told too.
@@ -6,7 +6,7 @@ waited for longer than the bound: one that hangs is told as such, and the others
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum
@@ -21,6 +21,7 @@ from core.telemetry import apm, board
 from mainpage import rounds
 
 APM_WITHIN_S = 10.0
+OUTSIDE_EVERY_S = 60.0  # by the page; Kakao blocks who asks often
 LATE_S = 60.0  # as the alerts: what is owed, or a step of a round, for longer than that
 
 
@@ -42,11 +43,15 @@ class Finding:
 
 @dataclass(frozen=True)
 class Probe:
-    """`ask` returns what to tell an operator. When it raises, `without` says how the service is without this."""
+    """`ask` returns what to tell an operator. When it raises, `without` says how the service is without this.
+
+    `outside`: it is somebody else's.
+    """
 
     name: str
     without: State
     ask: Callable[[], str]
+    outside: bool = False
 
 
 class NotAsItShould(Exception):
@@ -55,7 +60,32 @@ class NotAsItShould(Exception):
 
 def look(*, within_s: float) -> list[Finding]:
     """Every probe's finding, in order; returns within `within_s` and a moment."""
-    asked = [_Asked(probe) for probe in PROBES]
+    return _look(PROBES, within_s)
+
+
+class Watch:
+    """Looks again and again, as a page does that is open: what is outside is asked now and then only."""
+
+    def __init__(self) -> None:
+        self._outside: dict[str, Finding] = {}
+        self._asked_at = -OUTSIDE_EVERY_S
+        self._lock = threading.Lock()
+
+    def look(self, *, within_s: float) -> list[Finding]:
+        """As `look`, but what is outside as it was found last."""
+        with self._lock:
+            now = time.monotonic()
+            is_time = now - self._asked_at >= OUTSIDE_EVERY_S
+            if is_time:
+                self._asked_at = now
+        found = {each.name: each for each in _look([one for one in PROBES if is_time or not one.outside], within_s)}
+        self._outside |= {one.name: found[one.name] for one in PROBES if one.outside and one.name in found}
+        known = self._outside | found
+        return [known[one.name] for one in PROBES if one.name in known]
+
+
+def _look(probes: Iterable[Probe], within_s: float) -> list[Finding]:
+    asked = [_Asked(probe) for probe in probes]
     deadline = time.monotonic() + within_s
     return [each.finding(deadline, within_s) for each in asked]
 
@@ -151,6 +181,6 @@ PROBES = (
     Probe("processes", State.DEGRADED, _processes),
     Probe("outbox", State.DEGRADED, _outbox),
     Probe("round", State.DEGRADED, _round),
-    Probe("kakao", State.DEGRADED, _kakao),
-    Probe("apm", State.DEGRADED, _apm),
+    Probe("kakao", State.DEGRADED, _kakao, outside=True),
+    Probe("apm", State.DEGRADED, _apm, outside=True),
 )

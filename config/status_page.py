@@ -1,5 +1,9 @@
-"""How the service is, for operators: stores, processes, what is owed; read from what alerts read, too."""
+"""How the service is, for operators: what it stands on, queues, colours, processes, what is owed.
 
+The first is what check_stack asks, the rest what the metrics say from which alerts are made.
+"""
+
+import math
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,12 +15,25 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from redis.exceptions import RedisError
 
-from config import health
+from config import stack
+from config.stack import Finding
 from core.telemetry import board
 from core.telemetry.board import Posting
 
+WITHIN_S = 3.0
 # A chart in SVG units; the browser scales it.
 WIDTH, HEIGHT = 320, 80
+
+_watch = stack.Watch()
+
+
+@dataclass(frozen=True)
+class Dependency:
+    """`width` of its latency, of 100: each tenfold is as much wider."""
+
+    finding: Finding
+    state: str
+    width: float
 
 
 @dataclass(frozen=True)
@@ -26,6 +43,18 @@ class Line:
     points: str
     last: float
     highest: float
+
+
+@dataclass(frozen=True)
+class Release:
+    """What runs under one colour; `share` of the sockets, of 100."""
+
+    colour: str
+    version: str
+    revision: str
+    processes: int
+    sockets: int
+    share: int
 
 
 @dataclass(frozen=True)
@@ -44,9 +73,20 @@ def page(request: HttpRequest) -> HttpResponse:
         postings = board.read()
     except (RedisError, OSError):
         postings = None
-    context: dict[str, Any] = {"now": now, "checks": health.checks(), "away": postings is None}
+    findings = _watch.look(within_s=WITHIN_S)
+    context: dict[str, Any] = {
+        "now": now,
+        "dependencies": [_dependency(finding) for finding in findings],
+        "state": max(finding.state for finding in findings).name.lower(),
+        "away": postings is None,
+    }
     context |= _drawn(postings or [], now)
     return render(request, "config/status.html", admin.site.each_context(request) | context)
+
+
+def _dependency(finding: Finding) -> Dependency:
+    width = 100 * math.log10(1 + finding.took_ms) / math.log10(1 + 1000 * WITHIN_S)
+    return Dependency(finding, finding.state.name.lower(), min(width, 100.0))
 
 
 def _drawn(postings: list[Posting], now: datetime) -> dict[str, Any]:
@@ -54,11 +94,27 @@ def _drawn(postings: list[Posting], now: datetime) -> dict[str, Any]:
     return {
         "processes": processes,
         "scheduler": next((process for process in processes if process.posting.role == "scheduler"), None),
-        "versions": sorted({(one.colour, one.version, one.revision) for one in postings}),
+        "releases": _releases(postings),
         "message_rate": _line(_rate(postings, "damso_messages_stored_total")),
         "open_sockets": _line(_level(postings, "damso_sockets")),
         "ack_ms": _line(_mean_ms(postings, "damso_ack_seconds")),
+        "log_waiting": _line(_level(postings, "damso_log_waiting")),
+        "bus_waiting": _line(_level(postings, "damso_bus_waiting")),
+        "requests_inside": _line(_level(postings, "damso_requests_inside")),
     }
+
+
+def _releases(postings: list[Posting]) -> list[Release]:
+    together: dict[tuple[str, str, str], list[Posting]] = defaultdict(list)
+    for one in postings:
+        together[one.colour, one.version, one.revision].append(one)
+    all_sockets = sum(one.values["damso_sockets"] for one in postings)
+    found = []
+    for release, ones in sorted(together.items()):
+        sockets = sum(one.values["damso_sockets"] for one in ones)
+        share = round(100 * sockets / all_sockets) if all_sockets else 0
+        found.append(Release(*release, processes=len(ones), sockets=int(sockets), share=share))
+    return found
 
 
 def _process(posting: Posting, now: datetime) -> Process:
@@ -84,7 +140,7 @@ def _level(postings: Iterable[Posting], name: str) -> Series:
     found: Series = defaultdict(float)
     for posting in postings:
         for at, values in posting.past:
-            found[_slot(at)] += values[name]
+            found[_slot(at)] += values.get(name, 0.0)  # another version's may lack it
     return dict(found)
 
 

@@ -20,7 +20,7 @@ import accounts.selectors
 import accounts.services.standing
 import chat.selectors
 import chat.services.rooms
-from core.http.times import iso
+from core.http.times import local
 from core.ledger import outbox
 from core.telemetry import metrics
 from mainpage import bulletin
@@ -86,9 +86,11 @@ def late_by_s(at: datetime) -> float:
 
 
 def last_step() -> str:
-    """The step that was taken last, for an operator's eyes. One query."""
+    """The step that was taken last, for an operator's eyes, at the service's time. One query."""
     step = RoundStep.objects.select_related("round").order_by("-at", "-id").first()
-    return f"{step.round.date} {step.state} at {iso(step.at)}" if step else "no round yet"
+    if step is None:
+        return "no round yet"
+    return f"{step.round.date} {step.state} at {local(step.at).isoformat(timespec='seconds')}"
 
 
 def _advance(at: datetime) -> list[Step]:

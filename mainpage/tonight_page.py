@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -12,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from core.errors import Unavailable
 from mainpage import tonight
-from mainpage.tonight import Hour, Tonight
+from mainpage.tonight import Hour, Stage, Tonight
 
 STAGES = {
     "entry": _("Entry closes"),
@@ -20,6 +21,12 @@ STAGES = {
     "opening": _("Rooms open"),
     "closing": _("Rooms close"),
     "sweeping": _("Silence is swept"),
+}
+
+COUNTED = {
+    "entry": _("people %(count)s"),
+    "pairing": _("pairs %(count)s"),
+    "opening": _("rooms %(count)s"),
 }
 
 # The chart in SVG units; the browser scales it.
@@ -71,13 +78,17 @@ def _rendered(request: HttpRequest, context: dict[str, Any], *, status: int = 20
 
 def _drawn(night: Tonight) -> dict[str, Any]:
     return {
-        "stages": [(STAGES[stage.name], stage) for stage in night.stages],
+        "stages": [(STAGES[stage.name], _counted(stage), stage) for stage in night.stages],
         "chart": _chart(night.hours) if any(hour.tonight or hour.last_night for hour in night.hours) else None,
         "paired_share": round(200 * night.pairs / night.taking_part) if night.taking_part else None,
         "talking_share": round(100 * night.rooms.talking / night.rooms.total) if night.rooms.total else None,
         "outnumbered_width": _share(night.unpaired.outnumbered, night.unpaired.total),
         "others_width": _share(night.unpaired.others, night.unpaired.total),
     }
+
+
+def _counted(stage: Stage) -> str:
+    return "" if stage.count is None else COUNTED[stage.name] % {"count": intcomma(stage.count)}
 
 
 def _share(part: int, whole: int) -> int:

@@ -4,6 +4,7 @@ Writes are acknowledged by a majority with the journal on disk; every read of th
 primary: with the driver's default a rolled-back entry could be shown, and the log would get a hole.
 """
 
+import threading
 from functools import cache
 from typing import Any
 
@@ -25,15 +26,22 @@ LIMITS: dict[str, Any] = {
 CODEC: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True)
 READS: dict[str, Any] = {"read_concern": ReadConcern("majority"), "read_preference": ReadPreference.PRIMARY}
 
+_one_at_a_time = threading.Lock()
+
 
 def async_client() -> AsyncMongoClient[dict[str, Any]]:
     """A new client, bound to the running loop; whoever made it awaits its `close()`."""
     return AsyncMongoClient(settings.MONGO_URL, **LIMITS)
 
 
-@cache
 def client() -> MongoClient[dict[str, Any]]:
     """This process's client for threads and commands; made on first use, so after every fork."""
+    with _one_at_a_time:  # `cache` alone would make one for each thread that is there first
+        return _client()
+
+
+@cache
+def _client() -> MongoClient[dict[str, Any]]:
     return MongoClient(settings.MONGO_URL, **LIMITS)
 
 

@@ -26,7 +26,10 @@ KEPT = 60  # samples: five minutes
 GONE_S = 20.0  # a process that has said nothing for longer is no more
 WITHIN_S = 1.0
 # What is kept of each sample, to be drawn.
-DRAWN = ("damso_messages_stored_total", "damso_sockets", "damso_ack_seconds_count", "damso_ack_seconds_sum")
+DRAWN = (
+    *("damso_messages_stored_total", "damso_sockets", "damso_ack_seconds_count", "damso_ack_seconds_sum"),
+    *("damso_log_waiting", "damso_bus_waiting", "damso_requests_inside"),
+)
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ def log(transactional_db: None) -> Iterator[None]:
     yield
     mongo.messages().delete_many({})
     mongo.client().close()
-    mongo.client.cache_clear()
+    mongo._client.cache_clear()
 
 
 def closed_room(days_ago: float, *, messages: int = 3) -> int:

@@ -112,7 +112,7 @@ def said_much(db: None):
     yield
     mongo.messages().delete_many({"room": ROOM.id})
     mongo.client().close()
-    mongo.client.cache_clear()
+    mongo._client.cache_clear()
 
 
 def kept(report: Report) -> list[int]:

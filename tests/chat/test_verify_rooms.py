@@ -29,7 +29,7 @@ OPENED = datetime(2031, 3, 3, 13, 0, tzinfo=UTC)  # 22:00 in Seoul
 def _client() -> Iterator[None]:
     yield
     mongo.client().close()
-    mongo.client.cache_clear()
+    mongo._client.cache_clear()
 
 
 @pytest.fixture(autouse=True)

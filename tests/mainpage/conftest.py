@@ -45,7 +45,7 @@ def _message_log() -> Iterator[None]:
     call_command("ensure_indexes", verbosity=0)
     yield
     mongo.client().close()
-    mongo.client.cache_clear()
+    mongo._client.cache_clear()
 
 
 @dataclass

@@ -156,10 +156,10 @@ def test_the_chart_is_told_in_words_too(night, staff: Client):
 def without_message_log(settings: Settings) -> Iterator[None]:
     settings.MONGO_URL = "mongodb://127.0.0.1:9/?directConnection=true"
     mongo.client().close()
-    mongo.client.cache_clear()
+    mongo._client.cache_clear()
     yield
     mongo.client().close()
-    mongo.client.cache_clear()
+    mongo._client.cache_clear()
 
 
 def test_without_the_message_log_the_page_says_that_it_cannot_be_read(night, staff: Client, request):

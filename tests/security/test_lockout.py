@@ -107,7 +107,7 @@ def test_an_operator_at_a_host_ends_the_wait(enrolled: TOTPDevice, attempt: Atte
 
 
 @pytest.mark.parametrize(
-    ("language", "told"), [("en", "Nobody can sign in just now"), ("ko", "지금은 로그인할 수 없어요")]
+    ("language", "told"), [("en", "Nobody can sign in just now"), ("ko", "지금은 로그인할 수 없습니다")]
 )
 def test_without_redis_nobody_signs_in_and_the_reason_is_told(
     enrolled: TOTPDevice, client: Client, redis_server: RedisServer, language: str, told: str
@@ -142,7 +142,7 @@ def test_after_redis_came_back_one_signs_in_at_once(
 
 @pytest.mark.parametrize(
     ("language", "told"),
-    [("en", "From here nobody can sign in to this account for 15 minutes."), ("ko", "15분 동안 로그인할 수 없어요.")],
+    [("en", "From here nobody can sign in to this account for 15 minutes."), ("ko", "15분 동안 로그인할 수 없습니다.")],
 )
 def test_it_is_told_in_the_operators_language(enrolled: TOTPDevice, client: Client, language: str, told: str) -> None:
     for _ in range(LIMIT):

@@ -154,7 +154,7 @@ def test_without_a_scheduler_rounds_are_late_and_it_is_missed(running: Served) -
     assert findings["processes"]["said"] == "web: 1, scheduler: 0"
     assert findings["round"]["said"].startswith("a step has been due for ")
     wait_until(lambda: look(running)[0] == 0)
-    assert re.fullmatch(r"last step: 20\d\d-\d\d-\d\d \w+ at 20.*Z", look(running)[1]["round"]["said"])
+    assert re.fullmatch(r"last step: 20\d\d-\d\d-\d\d \w+ at 20.*\+09:00", look(running)[1]["round"]["said"])
 
 
 def test_a_set_that_lost_a_member_and_then_its_majority(running: Served, tmp_path: Path) -> None:

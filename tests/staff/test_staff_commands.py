@@ -37,7 +37,7 @@ DONE = [*WHY, "--yes"]
 def _client() -> Iterator[None]:
     yield
     mongo.client().close()
-    mongo.client.cache_clear()
+    mongo._client.cache_clear()
 
 
 @pytest.fixture
