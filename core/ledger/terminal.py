@@ -29,6 +29,8 @@ class WrongArguments(CommandError):
 
 
 class Interrupted(CommandError):
+    """manage.py puts the name before what is said."""
+
     def __init__(self, said: str) -> None:
         super().__init__(said, returncode=INTERRUPTED)
 
@@ -56,7 +58,7 @@ class StaffCommand(BaseCommand):
                 with interruption.awaited() as self.interruption:
                     self.stdout.write(self.carry_out(options))
         except KeyboardInterrupt:
-            raise Interrupted("Interrupted. Nothing was changed.") from None
+            raise Interrupted("nothing was changed.") from None
         except DatabaseError as error:
             raise CommandError(
                 f"The database failed ({error}). Run it again: what is done is not done twice."
@@ -129,7 +131,7 @@ def interruptible(what: str, total: int) -> Iterator[Advance]:
             done += number
             show(number)
             if signal.came:
-                raise Interrupted(f"Interrupted after {done} of {total} {what}. Run it again.")
+                raise Interrupted(f"after {done} of {total} {what}. Run it again.")
 
         yield advance
 

@@ -149,7 +149,7 @@ def test_a_signal_finishes_the_batch_and_the_next_run_does_the_rest(log: None, m
 
     left = len(left_in(room)[0]) - 1
     assert (process.returncode, 0 < left < number, left % retention.BATCH) == (130, True, 0)
-    assert f"Interrupted after {number - left} messages" in said
+    assert f"Interrupted: after {number - left} messages" in said
     assert "0 findings" in run("verify_rooms", "--all")
 
     assert run("purge_chat", *OLDER, *DONE).endswith(f"Deleted: {left} messages of 1 rooms.\n")

@@ -127,8 +127,8 @@ LATE_ROUND = (
     [
         (OLD_ROW, "DELETE FROM ledger_outbox WHERE lane = 'l'", "outbox", 1, "owed: 1, the oldest for 6"),
         (
-            "DELETE FROM django_migrations WHERE app = 'chat' AND name LIKE '0003%'",
-            "INSERT INTO django_migrations (app, name, applied) VALUES ('chat', '0003_reports', NOW())",
+            "DELETE FROM django_migrations WHERE app = 'chat' AND name LIKE '0004%'",
+            "INSERT INTO django_migrations (app, name, applied) VALUES ('chat', '0004_names_for_operators', NOW())",
             *("migrations", 2, "not all are applied: manage.py migrate"),
         ),
     ],

@@ -176,7 +176,7 @@ def test_a_signal_finishes_the_batch_and_another_run_does_the_rest(mariadb: Mari
 
     left = Outbox.objects.count()
     assert (process.returncode, 0 < left < 1000, left % 2) == (130, True, 0)
-    assert f"Interrupted after {1000 - left} rows, which are in {tmp_path / 'first'}." in said
+    assert f"Interrupted: after {1000 - left} rows, which are in {tmp_path / 'first'}." in said
     assert outcomes() == ["begun", "interrupted"]
 
     run(*command, "--dump", tmp_path / "second", *DONE)
@@ -264,7 +264,7 @@ def test_a_restore_that_is_ended_in_the_middle_is_run_again(mariadb: MariaDB, de
         assert (process.returncode, outcomes()) == (-signal.SIGKILL, ["begun"])
     else:
         assert (process.returncode, outcomes()) == (130, ["begun", "interrupted"])
-        assert said.endswith(f"Interrupted. Brought back: {came} rows. There already: 0. Run it again for the rest.\n")
+        assert said.endswith(f"Interrupted: Brought back: {came} rows. There already: 0. Run it again for the rest.\n")
 
     assert f"Brought back: {30_000 - came} rows. There already: {came}." in run("restore_rows", dump, *DONE)
     assert content("kind = 'planted'") == before

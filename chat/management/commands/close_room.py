@@ -33,7 +33,7 @@ class Command(StaffCommand):
         with progress.shown("rooms", len(options["rooms"])) as advance:
             for room in options["rooms"]:
                 if self.interruption.came:
-                    raise Interrupted(f"Interrupted after {closed} rooms. Run it again for the rest.")
+                    raise Interrupted(f"after {closed} rooms. Run it again for the rest.")
                 closed += rooms.close_by_staff(room, by=options["by"], reason=options["reason"])
                 advance(1)
         return f"Closed: {closed}."

@@ -52,8 +52,7 @@ class Command(StaffCommand):
             self._purge(done)
         if done["outcome"] == "interrupted":
             raise Interrupted(
-                f"Interrupted after {done['messages']} messages of {done['rooms']} whole rooms. "
-                "Run it again for the rest."
+                f"after {done['messages']} messages of {done['rooms']} whole rooms. Run it again for the rest."
             )
         return f"Deleted: {done['messages']} messages of {done['rooms']} rooms."
 

@@ -39,7 +39,7 @@ class Command(StaffCommand):
                 for piece in export.written(options["member"]):
                     output.write(piece)
                     if self.interruption.came:
-                        raise Interrupted("Interrupted. Nothing was written; run it again.")
+                        raise Interrupted("nothing was written; run it again.")
             os.link(unfinished, file)
         except (Unavailable, PyMongoError) as error:
             raise CommandError("The message log does not answer. Nothing was written; run it again.") from error

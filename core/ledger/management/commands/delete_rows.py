@@ -52,7 +52,7 @@ class Command(StaffCommand):
             self._delete(options, done)
         if done["outcome"] == "interrupted":
             raise Interrupted(
-                f"Interrupted after {done['deleted']} rows, which are in {options['dump']}. Run it again for the rest."
+                f"after {done['deleted']} rows, which are in {options['dump']}. Run it again for the rest."
             )
         return f"Deleted: {done['deleted']} rows, kept in {options['dump']}."
 

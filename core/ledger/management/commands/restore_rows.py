@@ -44,7 +44,7 @@ class Command(StaffCommand):
         ) as done:
             self._restore(done)
         if done["outcome"] == "interrupted":
-            raise Interrupted(f"Interrupted. {_told(done)} Run it again for the rest.")
+            raise Interrupted(f"{_told(done)} Run it again for the rest.")
         return _told(done)
 
     def _restore(self, done: dict[str, Any]) -> None:
