@@ -30,7 +30,7 @@ class SessionInline(ReadOnly, admin.TabularInline):
 
 class StandingForm(forms.ModelForm):
     reason = forms.CharField(
-        label=_("why"), max_length=500, help_text=_("for the audit log; the member does not see it")
+        label=_("reason"), max_length=500, help_text=_("for the audit log; the member does not see it")
     )
     warn_for = forms.ChoiceField(
         label=_("warn for"),

@@ -4,8 +4,11 @@ from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
+from accounts.catalogue import REPORT_REASONS
 from chat.models import Block, Report, ReportedMessage, Room
 from chat.services import blocks, reports
 from core.ledger import audit
@@ -51,7 +54,7 @@ class ReportedMessageInline(ReadOnly, admin.TabularInline):
 
 
 class SettlingForm(forms.ModelForm):
-    why = forms.CharField(label=_("why"), max_length=500, help_text=_("for the audit log; members do not see it"))
+    why = forms.CharField(label=_("reason"), max_length=500, help_text=_("for the audit log; members do not see it"))
 
     class Meta:
         model = Report
@@ -63,12 +66,30 @@ class ReportAdmin(admin.ModelAdmin):
     """Reports and their evidence. Who opens one reads what two people said: the audit log says who did."""
 
     form = SettlingForm
-    list_display = ["created_at", "reason", "reported", "member", "state"]
+    list_display = ["created_at", "reported_for", "reported_member", "reported_by", "state"]
     list_filter = ["state", "created_at", "reason"]
     ordering = ["-created_at"]
     search_fields = ["=id", "=reported", "=member", "=room"]
-    readonly_fields = ["id", "created_at", "member", "reported", "room", "reason", "detail", "settled_at"]
+    readonly_fields = [
+        *("id", "created_at", "reported_by", "reported_member", "its_room", "reported_for", "detail", "settled_at")
+    ]
     inlines = [ReportedMessageInline]
+
+    @admin.display(description=_("reported for"), ordering="reason")
+    def reported_for(self, report: Report) -> str:
+        return str(REPORT_REASONS.get(report.reason, report.reason))
+
+    @admin.display(description=_("reported member"), ordering="reported")
+    def reported_member(self, report: Report) -> str:
+        return _linked("accounts_member", report.reported)
+
+    @admin.display(description=_("reported by"), ordering="member")
+    def reported_by(self, report: Report) -> str:
+        return _linked("accounts_member", report.member)
+
+    @admin.display(description=_("room"), ordering="room")
+    def its_room(self, report: Report) -> str:
+        return _linked("chat_room", report.room)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -90,3 +111,7 @@ class ReportAdmin(admin.ModelAdmin):
     def save_model(self, request: HttpRequest, obj: Report, form: Any, change: bool) -> None:
         if "state" in form.changed_data:
             reports.settle(obj.id, obj.state, by=request.user.get_username(), reason=form.cleaned_data["why"])
+
+
+def _linked(model: str, row: int) -> str:
+    return format_html('<a href="{}">{}</a>', reverse(f"admin:{model}_change", args=[row]), row)

@@ -112,6 +112,11 @@ def every_room_of(member: int) -> list[RoomFacts]:
     return sorted(_facts(RoomMember.objects.filter(room__in=mine)), key=lambda room: (room.opens_at, room.id))
 
 
+def count_open_reports() -> int:
+    """That staff have yet to settle. One query."""
+    return Report.objects.filter(state=Report.State.OPEN).count()
+
+
 def rooms_by_id(rooms: Iterable[int]) -> QuerySet[Room]:
     """Those there are, in order of id, open and closed."""
     return Room.objects.filter(id__in=list(rooms)).order_by("id")

@@ -75,6 +75,7 @@ class Tonight:
     rooms: Rooms
     unpaired: Unpaired
     hours: list[Hour]
+    open_reports: int
 
     @property
     def taking_part(self) -> int:
@@ -101,6 +102,7 @@ def read(now: datetime) -> Tonight | None:
         rooms=_rooms(round_, pairs),
         unpaired=_unpaired(round_, genders),
         hours=_hours(round_, before, now),
+        open_reports=chat.selectors.count_open_reports(),
     )
 
 

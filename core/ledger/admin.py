@@ -11,11 +11,16 @@ from core.ledger.read_only import ReadOnly
 class AuditEntryAdmin(ReadOnly, admin.ModelAdmin):
     """The audit log, to read: who did what to whom, and why."""
 
-    list_display = ["at", "actor", "action", "subject", "reason"]
+    list_display = ["at", "actor", "action", "subject", "reason", "outcome"]
     list_filter = ["action", "actor", "at"]
     ordering = ["-id"]
     search_fields = ["subject", "actor"]
     search_help_text = _("the whole subject, such as “member 17”, or its id; or who did it")
+
+    @admin.display(description=_("outcome"))
+    def outcome(self, entry: AuditEntry) -> str:
+        """Of what takes many transactions, which is there twice."""
+        return str(entry.details.get("outcome", ""))
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[AuditEntry], search_term: str

@@ -26,11 +26,11 @@ class Outbox(models.Model):
 class AuditEntry(models.Model):
     """Who did what to whom and why; never changed, never deleted."""
 
-    at = models.DateTimeField(_("when"), auto_now_add=True)
+    at = models.DateTimeField(_("time"), auto_now_add=True)
     actor = models.CharField(_("who"), max_length=150)
-    action = models.CharField(_("did what"), max_length=64)
-    subject = models.CharField(_("to whom or what"), max_length=64)
-    reason = models.CharField(_("why"), max_length=500, blank=True)
+    action = models.CharField(_("action"), max_length=64)
+    subject = models.CharField(_("subject"), max_length=64)
+    reason = models.CharField(_("reason"), max_length=500, blank=True)
     details = models.JSONField(_("details"), default=dict)
 
     class Meta:

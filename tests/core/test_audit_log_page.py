@@ -60,6 +60,16 @@ def test_an_entry_is_shown_whole(staff: Client) -> None:
     assert all(part in text for part in ("mina", "suspend", "member 17", "report 5", "2031-03-03"))
 
 
+@pytest.mark.django_db(transaction=True)
+def test_what_takes_many_transactions_is_listed_with_its_outcome(staff: Client) -> None:
+    with audit.around("mina", "purge_chat", subject="rooms", reason="retention", planned={"planned": 7}) as done:
+        done["outcome"] = "purged"
+
+    text = staff.get(PAGE).content.decode()
+
+    assert text.index("purged") < text.index("begun")
+
+
 @pytest.mark.usefixtures("written")
 def test_nobody_adds_changes_or_deletes(staff: Client) -> None:
     entry = AuditEntry.objects.earliest("id")

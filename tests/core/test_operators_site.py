@@ -106,6 +106,17 @@ def test_who_has_a_second_factor_is_seen(staff: Client) -> None:
     assert {row.username: row.second_factor for row in rows} == {"keeper": True, "new": False}
 
 
+def test_a_report_leads_to_both_members_and_its_room(staff: Client, reported: Reported) -> None:
+    report = reported(timezone.now())
+
+    for page in (REPORTS, f"{REPORTS}{report.pk}/change/"):
+        text = staff.get(page).content.decode()
+        assert "Insults or hate" in text
+        assert '<a href="/admin/accounts/member/1/change/">1</a>' in text
+        assert '<a href="/admin/accounts/member/2/change/">2</a>' in text
+    assert '<a href="/admin/chat/room/1/change/">1</a>' in text
+
+
 def test_in_korean_nothing_has_an_english_name(db: None) -> None:
     staff = operator(language="ko")
     fill_lists()

@@ -10,6 +10,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from chat.message_log import mongo
+from chat.models import Report
 from chat.services import blocks
 from mainpage import tonight
 from mainpage.models import RoundStep
@@ -57,6 +58,16 @@ def test_a_night_in_numbers(night):
     partner = dict(night.pairs()) | {b: a for a, b in night.pairs()}
     night.says(woman)
     blocks.block(leaver.id, partner[leaver.id])
+    Report.objects.create(room=1, member=woman.id, reported=partner[woman.id], reason="spam", digest="open")
+    Report.objects.create(
+        room=1,
+        member=woman.id,
+        reported=leaver.id,
+        reason="spam",
+        digest="2",
+        state="handled",
+        settled_at=timezone.now(),
+    )
     night.advance("22:01")
 
     picture = tonight.read(at("22:30"))
@@ -66,6 +77,7 @@ def test_a_night_in_numbers(night):
     assert picture.rooms == Rooms(total=3, open=2, left=1, blocked=1, reported=0, talking=1)
     assert picture.rooms.silent == 2
     assert picture.unpaired == Unpaired(outnumbered=1, others=0)
+    assert picture.open_reports == 1
     assert [(stage.name, stage.state) for stage in picture.stages] == [
         ("entry", "done"),
         ("pairing", "done"),

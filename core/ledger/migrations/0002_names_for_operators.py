@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='auditentry',
             name='action',
-            field=models.CharField(max_length=64, verbose_name='did what'),
+            field=models.CharField(max_length=64, verbose_name='action'),
         ),
         migrations.AlterField(
             model_name='auditentry',
@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='auditentry',
             name='at',
-            field=models.DateTimeField(auto_now_add=True, verbose_name='when'),
+            field=models.DateTimeField(auto_now_add=True, verbose_name='time'),
         ),
         migrations.AlterField(
             model_name='auditentry',
@@ -37,11 +37,11 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='auditentry',
             name='reason',
-            field=models.CharField(blank=True, max_length=500, verbose_name='why'),
+            field=models.CharField(blank=True, max_length=500, verbose_name='reason'),
         ),
         migrations.AlterField(
             model_name='auditentry',
             name='subject',
-            field=models.CharField(max_length=64, verbose_name='to whom or what'),
+            field=models.CharField(max_length=64, verbose_name='subject'),
         ),
     ]
