@@ -1,9 +1,12 @@
 import ast
 import gettext
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
+from django.utils import translation
+from django.utils.translation.template import templatize
 
 from dev.messages import LOCALES, catalogue, compile_all
 from dev.stack.process import CLONE
@@ -117,3 +120,13 @@ def texts(source: Path) -> list[str]:
         and (name := getattr(node.func, "id", getattr(node.func, "attr", ""))) in TRANSLATORS
         and (literals := [argument.value for argument in node.args if isinstance(argument, ast.Constant)])
     ]
+
+
+@pytest.mark.parametrize("template", sorted(CLONE.glob("*/templates/**/*.html")), ids=lambda path: path.name)
+def test_every_text_in_a_template_has_its_korean(template: Path) -> None:
+    """Ours, or Django's where a template says what Django's says."""
+    marked = re.findall(r"gettext\(u?(['\"])(.+?)\1\)", templatize(template.read_text(encoding="utf-8")), re.S)
+    texts = {" ".join(text.replace("\\'", "'").split()) for _, text in marked}
+
+    with translation.override("ko"):
+        assert {text for text in texts if translation.gettext(text) == text} == set()
