@@ -5,4 +5,4 @@ from django.utils.translation import gettext_lazy as _
 class LedgerConfig(AppConfig):
     name = "core.ledger"
     label = "ledger"
-    verbose_name = _("What was done")
+    verbose_name = _("Audit log")
