@@ -74,6 +74,7 @@ class Tonight:
     repeated_pairs: int
     rooms: Rooms
     unpaired: Unpaired
+    alone: list[int]  # members who met nobody
     hours: list[Hour]
     open_reports: int
 
@@ -92,6 +93,7 @@ def read(now: datetime) -> Tonight | None:
     genders = _genders(round_)
     taking_part = sum(genders.values())
     pairs = set(round_.matches.values_list("member_a", "member_b"))
+    alone = list(round_.entrants.filter(paired=False).order_by("member").values_list("member", flat=True))
     return Tonight(
         round=round_,
         stages=_stages(round_, now, taking_part=taking_part, pairs=len(pairs)),
@@ -100,7 +102,8 @@ def read(now: datetime) -> Tonight | None:
         pairs=len(pairs),
         repeated_pairs=_met_before(round_, pairs),
         rooms=_rooms(round_, pairs),
-        unpaired=_unpaired(round_, genders),
+        unpaired=_unpaired(alone, genders),
+        alone=alone,
         hours=_hours(round_, before, now),
         open_reports=chat.selectors.count_open_reports(),
     )
@@ -156,14 +159,12 @@ def _rooms(round_: Round, pairs: set[tuple[int, int]]) -> Rooms:
     )
 
 
-def _unpaired(round_: Round, genders: dict[str, int]) -> Unpaired:
+def _unpaired(alone: list[int], genders: dict[str, int]) -> Unpaired:
     """`genders` counts everybody who takes part."""
-    alone = round_.entrants.filter(paired=False).values_list("member", flat=True)
     counts = accounts.selectors.count_genders(alone)
-    total = alone.count()
     surplus = max(genders.values(), default=0) - (min(genders.values()) if len(genders) > 1 else 0)
     outnumbered = min(surplus, max(counts.values(), default=0))
-    return Unpaired(outnumbered, total - outnumbered)
+    return Unpaired(outnumbered, len(alone) - outnumbered)
 
 
 def _hours(round_: Round, before: Round | None, now: datetime) -> list[Hour]:

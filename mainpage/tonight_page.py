@@ -31,6 +31,7 @@ COUNTED = {
 
 # The chart in SVG units; the browser scales it.
 WIDTH, HEIGHT, LEFT, TOP = 720, 172, 44, 12
+LISTED = 200  # members who met nobody, in one address
 LABELLED_EVERY = 4
 LINES = 4
 
@@ -82,6 +83,7 @@ def _drawn(night: Tonight) -> dict[str, Any]:
         "chart": _chart(night.hours) if any(hour.tonight or hour.last_night for hour in night.hours) else None,
         "paired_share": round(200 * night.pairs / night.taking_part) if night.taking_part else None,
         "talking_share": round(100 * night.rooms.talking / night.rooms.total) if night.rooms.total else None,
+        "listed": ",".join(map(str, night.alone[:LISTED])),
         "outnumbered_width": _share(night.unpaired.outnumbered, night.unpaired.total),
         "others_width": _share(night.unpaired.others, night.unpaired.total),
     }

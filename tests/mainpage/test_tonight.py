@@ -78,6 +78,7 @@ def test_a_night_in_numbers(night):
     assert picture.rooms.silent == 2
     assert picture.unpaired == Unpaired(outnumbered=1, others=0)
     assert picture.open_reports == 1
+    assert picture.alone == [member for member, paired in night.entrants().items() if not paired]
     assert [(stage.name, stage.state) for stage in picture.stages] == [
         ("entry", "done"),
         ("pairing", "done"),
@@ -187,3 +188,14 @@ def test_without_the_message_log_the_page_says_that_it_cannot_be_read(night, sta
 
 def test_only_operators_see_it(client: Client):
     assert client.get(PAGE).status_code == 302
+
+
+def test_the_page_leads_to_those_who_met_nobody(night, staff: Client):
+    night.pair_of_members()
+    alone = night.member("MALE"), night.member("MALE")
+    night.advance("22:00")
+
+    link = re.search(r'href="(/admin/accounts/member/\?id__in=[\d,]+)"', staff.get(PAGE).content.decode())
+
+    assert link is not None
+    assert len(staff.get(link[1]).context["cl"].result_list) == len(alone)

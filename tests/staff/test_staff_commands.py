@@ -31,6 +31,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 WHY = ["--reason", "ticket 12", "--by", "mina"]
 DONE = [*WHY, "--yes"]
+MANY = 40_000  # messages, so that their export takes its time
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -50,11 +51,12 @@ def pair() -> tuple[int, int]:
 
 
 @pytest.fixture
-def room(pair: tuple[int, int]) -> int:
+def room(pair: tuple[int, int]) -> Iterator[int]:
     indexes.ensure()
     room, opened = random_id(), timezone.now() - timedelta(hours=1)
     open_room(room, pair, opens_at=opened, closes_at=opened + timedelta(hours=22))
-    return room
+    yield room
+    mongo.messages().delete_many({"room": room})
 
 
 def run(*arguments: Any) -> str:
@@ -194,6 +196,31 @@ def test_what_is_held_is_written_for_the_operators_eyes(pair: tuple[int, int], r
     )
     assert (stat.S_IMODE(file.stat().st_mode), list(tmp_path.iterdir())) == (0o600, [file])
     assert written_down() == [("mina", "export", f"member {pair[0]}", "ticket 12")]
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_an_export_that_was_ended_leaves_no_file_of_that_name_and_is_run_again(
+    mariadb: MariaDB, pair: tuple[int, int], room: int, tmp_path: Path, how: int
+) -> None:
+    said_at, file = datetime(2031, 3, 3, 13, 0, tzinfo=UTC), tmp_path / "export.json"
+    mongo.messages().insert_many(
+        text_document(room, pair[0], f"c{seq}", seq=seq, sent_at=said_at, text="안녕하세요")
+        for seq in range(1, MANY + 1)
+    )
+
+    with started(mariadb, "export_member", pair[0], file, *DONE) as process:
+        wait_until(lambda: any(each.stat().st_size for each in tmp_path.iterdir()))
+        process.send_signal(how)
+        said = process.communicate(timeout=60)[1]
+    assert not file.exists()
+    if how == signal.SIGTERM:
+        assert (process.returncode, said) == (130, "Interrupted: nothing was written; run it again.\n")
+        assert list(tmp_path.iterdir()) == []
+
+    run("export_member", pair[0], file, *DONE)
+
+    assert len(json.loads(file.read_text())["messages"]) == MANY
+    assert list(tmp_path.iterdir()) == [file]
 
 
 def test_a_file_that_would_be_gone_with_the_container_is_refused(
