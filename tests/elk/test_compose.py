@@ -27,6 +27,8 @@ SECRETS = {
     },
     "beats": {"metricbeat": {"BEATS_PASSWORD", "REDIS_PASSWORD", "MONGO_MONITOR_URL"}},
 }
+# beats.env lies outside of deploy/, which each deploy replaces.
+DOCUMENTED = re.compile(r"--env-file (monitoring\.env -f monitoring|beats\.env -f deploy/compose/beats)\.yml ")
 IS_SECRET = re.compile(r"PASSWORD|TOKEN|KEY|WEBHOOK|MONITOR_URL")
 
 
@@ -69,4 +71,4 @@ def test_documented_commands_name_the_file_of_settings(page: str) -> None:
 
     commands = re.findall(r"docker compose (.*)", text)
     assert commands
-    assert [command for command in commands if not re.match(r"--env-file (\w+)\.env -f \1\.yml ", command)] == []
+    assert [command for command in commands if not DOCUMENTED.match(command)] == []
