@@ -7,6 +7,8 @@ import urllib.error
 import urllib.request
 import uuid
 from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import HTTPException
 from typing import Any
 
 ANSWER_WITHIN_S = 30
@@ -37,15 +39,23 @@ class Server:
         # The operator names the server, in the environment: no scheme to audit.
         request = urllib.request.Request(f"{self.url}/{path}", payload, headers, method=method)  # noqa: S310
         try:
-            with urllib.request.urlopen(request, timeout=ANSWER_WITHIN_S, context=self.context) as answer:  # noqa: S310
-                return answer.status, json.loads(answer.read() or b"{}")
-        except urllib.error.HTTPError as error:
-            said = error.read().decode(errors="replace")[:500]
-            if error.code in (404, 409):
-                return error.code, said
-            raise Refused(f"{method} {path}: {error.code} {said}") from error
-        except OSError as error:
+            status, said = self._send(request)
+            if status < HTTPStatus.BAD_REQUEST:
+                return status, json.loads(said or b"{}")
+        except (OSError, HTTPException, ValueError) as error:  # no connection, half an answer, one that is no JSON
             raise Refused(f"{self.url} does not answer: {error}") from error
+        told = said.decode(errors="replace")[:500]
+        if status in (HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT):
+            return status, told
+        raise Refused(f"{method} {path}: {status} {told}")
+
+    def _send(self, request: urllib.request.Request) -> tuple[int, bytes]:
+        try:
+            with urllib.request.urlopen(request, timeout=ANSWER_WITHIN_S, context=self.context) as answer:  # noqa: S310
+                return answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read()
 
 
 def _multipart(boundary: str, content: bytes) -> bytes:

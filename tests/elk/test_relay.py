@@ -33,6 +33,7 @@ class Stand:
         self.told: list[str] = []
         self.webhook_answers: list[int] = []  # then 200
         self.is_away = False
+        self.answers_while_away: tuple[int, Any] = (503, {})
         self._ids = itertools.count()
 
     def ring(self, text: str, *, at: str) -> None:
@@ -44,7 +45,7 @@ class Stand:
         if path == SECRET_PATH:
             return self._take(json.loads(body))
         if self.is_away:
-            return 503, {}
+            return self.answers_while_away
         if authorization != "Basic " + base64.b64encode(f"damso_relay:{PASSWORD}".encode()).decode():
             return 401, {}
         if path == "/api/status":
@@ -77,7 +78,7 @@ def serving(stand: Stand) -> Iterator[None]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             status, said = stand.answer(self.command, self.path, self.headers.get("Authorization", ""), body)
-            payload = json.dumps(said).encode()
+            payload = said if isinstance(said, bytes) else json.dumps(said).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(payload)))
             if status == 302:
@@ -169,8 +170,9 @@ def test_what_waits_is_told_after_a_restart(stand: Stand) -> None:
     assert stand.told == ["first"]
 
 
-def test_that_nobody_watches_is_told_once_and_when_it_is_over(stand: Stand) -> None:
-    stand.is_away = True
+@pytest.mark.parametrize("answers", [(503, {}), (200, b"<html>starting</html>")], ids=["refused", "no JSON"])
+def test_that_nobody_watches_is_told_once_and_when_it_is_over(stand: Stand, answers: tuple[int, Any]) -> None:
+    stand.is_away, stand.answers_while_away = True, answers
     with relay(stand):
         wait_until(lambda: stand.told)
         stand.is_away = False
