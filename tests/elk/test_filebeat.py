@@ -1,6 +1,7 @@
 """Lines in, documents out, by a real Filebeat with the configuration that is shipped."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -9,24 +10,24 @@ from tests.elk.conftest import AT, Filebeat, docker_line, value_of
 CONTAINER = "var/lib/docker/containers/abc/abc-json.log"
 
 
-def app_line(message: str) -> str:
-    return json.dumps({"@timestamp": AT, "message": message, "ecs.version": "1.6.0"})
+def app_line(message: str, **fields: Any) -> str:
+    line = {"@timestamp": AT, "message": message, "ecs.version": "1.6.0", "service": {"name": "damso"}, **fields}
+    return json.dumps(line, separators=(",", ":"))
 
 
 def test_a_line_of_the_application_keeps_its_fields(beat: Filebeat) -> None:
     said = {
         "@timestamp": "2026-11-24T12:10:10.000Z",
         "log.level": "info",
-        "message": "socket closed",
-        "ecs.version": "1.6.0",
         "http.request.id": "a-request-id",
         "damso": {"close_code": 1012},
     }
-    beat.write(CONTAINER, [docker_line(json.dumps(said))])
+    beat.write(CONTAINER, [docker_line(app_line("socket closed", **said))])
 
     beat.start()
 
     [document] = beat.documents(1)
+    assert document["message"] == "socket closed"
     assert document["@timestamp"] == "2026-11-24T12:10:10.000Z"  # when it was said, not when it was read
     assert {field: value_of(document, field) for field in said if field != "@timestamp"} == {
         field: value for field, value in said.items() if field != "@timestamp"
@@ -35,8 +36,7 @@ def test_a_line_of_the_application_keeps_its_fields(beat: Filebeat) -> None:
 
 
 def test_access_lines_have_an_index_of_their_own(beat: Filebeat) -> None:
-    line = {"@timestamp": AT, "message": "GET /x 200", "ecs.version": "1.6.0", "event": {"dataset": "damso.access"}}
-    beat.write(CONTAINER, [docker_line(json.dumps(line))])
+    beat.write(CONTAINER, [docker_line(app_line("GET /x 200", event={"dataset": "damso.access"}))])
 
     beat.start()
 
@@ -49,8 +49,9 @@ def test_access_lines_have_an_index_of_their_own(beat: Filebeat) -> None:
     [
         "Fatal Python error: Segmentation fault",
         '{"t":{"$date":"2026-11-24T12:10:11.123+00:00"},"s":"I","c":"NETWORK","id":22943,"attr":{"remote":"127.0.0.1"}}',
+        '{"log.level":"error","@timestamp":"2026-11-24T12:10:11.123Z","message":"no","service.name":"filebeat","ecs.version":"1.6.0"}',
     ],
-    ids=["a crash", "MongoDB"],
+    ids=["a crash", "MongoDB", "a Beat"],
 )
 def test_what_is_not_the_applications_is_kept_as_it_is_and_marked(beat: Filebeat, line: str) -> None:
     beat.write(CONTAINER, [docker_line(line, stream="stderr")])
@@ -60,7 +61,7 @@ def test_what_is_not_the_applications_is_kept_as_it_is_and_marked(beat: Filebeat
     [document] = beat.documents(1)
     assert document["message"].rstrip() == line
     assert document["tags"] == ["foreign"]
-    assert {"t", "attr"} & set(document) == set()
+    assert {"t", "attr", "log.level"} & set(document) == set()
 
 
 def test_bans_are_taken_apart_and_their_times_are_the_hosts(beat: Filebeat) -> None:
