@@ -54,9 +54,9 @@ def name(value: str) -> str:
 
 
 def authority(value: str) -> str:
-    """Of a file that is empty nothing is left: nobody but those whom the system trusts."""
+    """Of a file that is blank nothing is left: nobody but those whom the system trusts."""
     try:
-        return value if value and Path(value).read_text() else ""
+        return value if value and Path(value).read_text().strip() else ""
     except OSError as error:
         raise ValueError(f"can't be read ({type(error).__name__})") from error
 

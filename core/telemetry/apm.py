@@ -169,7 +169,7 @@ class ErrorReporter(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         client = elasticapm.get_client()
-        if client is None or record.name.startswith(("django", "elasticapm")):
+        if client is None or not client.config.is_recording or record.name.startswith(("django", "elasticapm")):
             return
         try:
             self._report(client, record)

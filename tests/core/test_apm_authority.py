@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from config.env import authority
 from dev.stack.process import CLONE
 from dev.standins.apm import Intake, intake
 from tests.deploy.certificates import write_certificate
@@ -55,6 +56,12 @@ def test_an_authority_of_our_own_is_trusted_when_it_is_named(server: Intake, tmp
 
     assert done.stdout.splitlines()[-1] == "True", done.stderr
     assert server.of("metricset")
+
+
+def test_a_file_with_an_empty_line_names_nobody(tmp_path: Path) -> None:
+    (tmp_path / "nobody").write_text("\n")
+
+    assert authority(str(tmp_path / "nobody")) == ""
 
 
 def test_an_authority_that_cannot_be_read_stops_the_process(server: Intake) -> None:
