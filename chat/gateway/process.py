@@ -270,10 +270,10 @@ async def stop() -> None:
 
 
 async def _logged(work: Coroutine[Any, Any, Any], trace: Trace | None) -> None:
-    try:
-        with trace.over() if trace else nullcontext():
+    with trace.over() if trace else nullcontext():
+        try:
             await work
-    except asyncio.CancelledError:
-        raise
-    except Exception:  # top of a task: nobody awaits it, so this is where it is heard of
-        logger.exception("a task of the chat failed")
+        except asyncio.CancelledError:
+            raise
+        except Exception:  # top of a task: nobody awaits it, so this is where it is heard of
+            logger.exception("a task of the chat failed")

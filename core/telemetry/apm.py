@@ -86,7 +86,7 @@ class Trace:
 
     @contextmanager
     def over(self) -> Iterator[None]:
-        """Ends with the block, failed if that raises. What the block's own task asks of stores becomes spans."""
+        """Ends with the block; has failed if that raised or logged an error. What its task asks of stores are spans."""
         client = elasticapm.get_client()
         if client is None or not client.config.is_recording:
             yield
@@ -100,7 +100,7 @@ class Trace:
         failed = True
         try:
             yield
-            failed = False
+            failed = spans.outcome == "failure"  # set by ErrorReporter
         finally:
             execution_context.set_transaction(before)
             spans.end()  # sends the last of them

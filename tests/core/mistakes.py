@@ -1,4 +1,6 @@
-"""An app of mistakes, planted in what is served: a view, the answer to a frame and a payment fail, and say too much."""
+"""An app of mistakes, planted in what is served: a view, the answer to a frame, a task that one began and a payment
+fail, and say too much.
+"""
 
 from typing import Any
 
@@ -13,10 +15,11 @@ class Mistakes(AppConfig):
 
     def ready(self) -> None:
         from chat.gateway.session import IDENTIFIED
-        from chat.protocol import StartTyping
+        from chat.protocol import Ping, StartTyping
         from core.ledger import outbox
 
         IDENTIFIED[StartTyping] = fail
+        IDENTIFIED[Ping] = lambda session, frame: session._process.spawn(fail_later(), "mistake")
         outbox.pays("mistake")(fail)
 
 
@@ -25,6 +28,10 @@ def fail(*args: Any) -> Any:
         raise KeyError(PLANTED)
     except KeyError as error:
         raise ValueError(PLANTED) from error
+
+
+async def fail_later() -> None:
+    fail()
 
 
 urlpatterns = [path("mistake", fail)]

@@ -106,6 +106,7 @@ async def use_sockets(url: str, pair: Pair) -> None:
     await device.say({"type": "message.read", "room": pair.room, "seq": 1})
     await device.say({"type": "sync", "room": pair.room, "after": 0})
     await device.expect_any("message.created")
+    await device.say({"type": "ping", "n": 1})
     await device.say({"type": "typing", "room": pair.room})
     assert await device.closed_with() == 1006
     device = await Device.identified(url, pair.tokens[0])
@@ -157,7 +158,8 @@ def test_a_request_is_named_by_its_route_and_carries_its_id(seen: Seen) -> None:
 def test_a_frame_is_named_by_its_type_and_ends_with_what_became_of_it(seen: Seen) -> None:
     results = [(event["result"], event["outcome"]) for event in seen.named("message.send")]
     assert sorted(results) == [("ok", "success"), ("too_long", "success")]
-    assert [(event["result"], event["outcome"]) for event in seen.named("typing")] == [("failed", "failure")]
+    for mistaken in ("typing", "ping"):
+        assert [(event["result"], event["outcome"]) for event in seen.named(mistaken)] == [("failed", "failure")]
     assert len(seen.named("identify")) == 2
 
 
@@ -191,6 +193,7 @@ def test_what_is_asked_of_stores_and_of_kakao_is_a_span(seen: Seen, transaction:
     ("function", "transaction", "labels"),
     [
         ("received", None, {}),
+        ("fail_later", "ping", {}),
         ("_get_response", "GET dev/mistake", {"request_id": "a-broken-request"}),
         ("_pay", "mistake", {}),
     ],
@@ -202,7 +205,7 @@ def test_a_mistake_is_reported_with_its_stack_and_no_word(
 
     error = errors[function]
 
-    assert set(errors) == {"received", "_get_response", "_pay"}
+    assert set(errors) == {"received", "fail_later", "_get_response", "_pay"}
     assert error["culprit"] == "tests.core.mistakes.fail"
     assert error.get("transaction", {}).get("name") == transaction
     assert error["context"].get("tags", {}) == labels
@@ -223,7 +226,7 @@ def test_log_lines_tell_release_environment_and_colour(seen: Seen) -> None:
     assert seen.lines
 
 
-@pytest.mark.parametrize("transaction", ["GET dev/mistake", "mistake"])
+@pytest.mark.parametrize("transaction", ["GET dev/mistake", "ping", "mistake"])
 def test_a_log_line_leads_to_its_trace(seen: Seen, transaction: str) -> None:
     (event,) = seen.named(transaction)
 
@@ -266,4 +269,4 @@ async def test_without_sampling_errors_alone_are_sent(serve: Callable[..., Serve
         silent.application.stop()
 
     assert [server.of(kind) for kind in ("transaction", "span")] == [[], []]
-    assert len(server.of("error")) == 2
+    assert len(server.of("error")) == 3
