@@ -238,7 +238,7 @@ def _looks_empty(call: Call, pair: Pair) -> None:
         assert [each["id"] for each in _answer(call(token, "GET", "/rooms"))["results"]] == [pair.room]
         page = _answer(call(token, "GET", f"/rooms/{pair.room}/messages?limit=1"))
         assert [each["kind"] for each in page["results"]] == ["closed"]
-        assert _answer(call(token, "GET", page["next"])) == {"results": [], "next": None}
+        assert page["next"] is None
         assert _answer(call(token, "GET", f"/rooms/{pair.room}/messages?after=3"))["results"] == page["results"]
         shown = _answer(call(token, "GET", "/main"))["room"]
         assert (shown["last_message"], shown["unread"]) == (None, 0)
