@@ -10,7 +10,17 @@ check_tag() {
 }
 
 check_all() { # TAG
-  check_upstream && check_nginx && be_check "$1"
+  check_tree && check_upstream && check_nginx && be_check "$1"
+}
+
+# A switch copies the whole tree, the key of the certificate too, and replaces a file of it.
+check_tree() {
+  local bad
+  bad=$(find "$LIVE" -name '.?*' -prune -o ! -readable -print 2>&1) || true
+  [ -w "$LIVE" ] || bad=$LIVE
+  [ -n "$bad" ] || return 0
+  complain "$(id -un) can't use ${bad%%$'\n'*}: as root, run deploy/bin/configure-nginx, which gives nginx's tree to its owner"
+  return 1
 }
 
 check_upstream() {

@@ -73,6 +73,10 @@ warm() { # COLOUR
   fi
 }
 
+drains() { # COLOUR
+  [ -e "$DAMSO_RUN/$1.drain" ]
+}
+
 raise_flag() {
   touch "$DAMSO_RUN/$1.drain"
 }

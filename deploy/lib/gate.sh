@@ -3,7 +3,7 @@
 
 GATE_IN=      # file descriptor of its orders; empty when no gate is at work
 GATE_PID=
-GATE_SAID=$DAMSO_RUN/gate.said
+GATE_SAID=$STATE/gate.said # where no colour may write: one of them is judged
 GATE_COMES=90 # seconds until it must have said how the baseline was, beside GATE_BASELINE
 GATE_ENDS=60  # until it must have judged, beside GATE_AFTER
 
@@ -12,9 +12,9 @@ gate_begin() {
   local pairs ca
   pairs=$(be_manage "$1" synthetic_pairs --open "$GATE_PAIRS") || return 1
   ca=$(site_ca)
-  : >"$GATE_SAID"
-  exec {GATE_IN}> >(exec 9>&- && be_gate "$1" --site "$SITE" --address "$FRONT_ADDRESS" ${ca:+--ca "$ca"} \
-    --baseline "$GATE_BASELINE" --after "$GATE_AFTER" --p99-ms "$GATE_P99_MS" >"$GATE_SAID" 2>>"$DAMSO_HOME/log/gate.log")
+  gate_forget || return 1
+  exec {GATE_IN}> >(exec 9>&- && gate_logs && be_gate "$1" --site "$SITE" --address "$FRONT_ADDRESS" ${ca:+--ca "$ca"} \
+    --baseline "$GATE_BASELINE" --after "$GATE_AFTER" --p99-ms "$GATE_P99_MS" >>"$GATE_SAID")
   GATE_PID=$!
   gate_tell "$pairs"
   gate_wait_for '^baseline' $((GATE_COMES + GATE_BASELINE))
@@ -24,6 +24,19 @@ gate_begin() {
     complain "the gate refuses: how it is now nothing could be proved. $(gate_reasons)"
     return 1
   fi
+}
+
+# What an earlier gate said, it may be as another user, is not what this one says.
+gate_forget() {
+  if rm -f "$GATE_SAID" && : >"$GATE_SAID" && belongs_to_its_directory "$GATE_SAID"; then return; fi
+  complain "the gate can't be heard: $GATE_SAID can't be written anew. As root, remove it"
+  return 1
+}
+
+# A gate whose complaints can't be kept judges all the same.
+gate_logs() {
+  local log=$DAMSO_HOME/log/gate.log
+  { exec 2>>"$log" && belongs_to_its_directory "$log"; } || true
 }
 
 gate_tell() { # ORDER
@@ -39,7 +52,7 @@ gate_judge() {
   gate_tell drained
   gate_wait_for '^proof' $((GATE_ENDS + GATE_AFTER))
   gate_keep_proof "$1"
-  if grep -q '^bad' "$GATE_SAID" || ! grep -q '^proof' "$GATE_SAID"; then
+  if grep -q '^bad' "$GATE_SAID" || ! grep -q '^proof {"good": true' "$GATE_SAID"; then
     complain "the gate saw a loss: $(gate_reasons)"
     return 1
   fi

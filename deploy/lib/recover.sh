@@ -26,7 +26,7 @@ recover() {
   fi
   say "found: phase $(phase), upstream.conf says $(generation_in_file), nginx answers $(generation_in_force)"
   take_journal
-  rm -rf "$NEXT"
+  [ ! -e "$NEXT" ] || step "remove what a killed run left: $NEXT" rm -rf "$NEXT" || true
   local serving
   serving=$(colour_in_file)
   if ! serves "$serving"; then
@@ -36,7 +36,7 @@ recover() {
     start_if_down "$serving" || return 1
   fi
   agree_on "$serving" || return 1
-  if ! smoke "$(tag_of "$serving")" && serves "$(other "$serving")"; then
+  if ! step "smoke through nginx" smoke "$(tag_of "$serving")" && serves "$(other "$serving")"; then
     serving=$(other "$serving")
     complain "$(other "$serving") fails its smoke, $serving is there: back to it"
     agree_on "$serving" || return 1
@@ -44,8 +44,8 @@ recover() {
   step "write down who serves: $serving" settle_journal "$serving" &&
     settle_scheduler "$serving" &&
     retire "$(other "$serving")" &&
-    step "write down that all is in order" journal idle &&
-    say "$serving serves $(tag_of "$serving")"
+    step "write down that all is in order" journal idle || return 1
+  [ -n "$DRY_RUN" ] || say "$serving serves $(tag_of "$serving")"
 }
 
 take_journal() {
@@ -58,7 +58,10 @@ take_journal() {
 # It was started and is, or becomes, ready.
 serves() { # COLOUR
   be_up "$1" || return 1
-  lower_flag "$1"
+  if drains "$1"; then
+    step "let $1 take members again" lower_flag "$1"
+    [ -z "$DRY_RUN" ] || return 0
+  fi
   wait_ready "$1"
 }
 
@@ -100,6 +103,9 @@ is_older_than_secret() { # NAME in STATE
 }
 
 retire() { # COLOUR
-  be_up "$1" || { lower_flag "$1" && return; }
-  step "drain $1" drain "$1" && step "stop $1" stop_colour "$1"
+  if be_up "$1"; then
+    step "drain $1" drain "$1" && step "stop $1" stop_colour "$1"
+  elif drains "$1"; then
+    step "forget that $1, which is down, was to drain" lower_flag "$1"
+  fi
 }

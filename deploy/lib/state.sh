@@ -8,6 +8,7 @@
 #   STATE/lock              held by the run at work; the kernel lets go of it however that ends
 #   STATE/before-switch     held by a deploy's BEFORE_SWITCH (move-database), also when that outlives its deploy
 #   STATE/releases/         a proof for each deploy that passed the gate or was refused by it
+#   STATE/gate.said         what the gate of the last deploy said (gate.sh)
 
 LOCK_PATIENCE=2          # seconds
 BEFORE_SWITCH_WITHIN=600 # seconds it may go on for, whose deploy was killed
@@ -17,7 +18,7 @@ BEFORE_SWITCH_WITHIN=600 # seconds it may go on for, whose deploy was killed
 alone() {
   refuse_what_is_not_ours
   [ /proc/self/fd/9 -ef "$STATE/lock" ] || exec 9>"$STATE/lock" # whoever starts a deploy may hold it already
-  belongs_to_state "$STATE/lock"
+  belongs_to_its_directory "$STATE/lock"
   if ! flock -w "$LOCK_PATIENCE" 9; then
     complain "another deploy is at work here: see deploy --status"
     exit 75
@@ -39,7 +40,7 @@ wait_for_before_switch() {
 under_lock() { # COMMAND…
   (
     exec 8>"$STATE/before-switch"
-    belongs_to_state "$STATE/before-switch"
+    belongs_to_its_directory "$STATE/before-switch"
     flock 8
     exec "$@" 9>&-
   )
@@ -51,15 +52,15 @@ put() {
   unfinished=$(mktemp "$STATE/.tmp.XXXXXX") &&
     printf '%s\n' "${@:2}" >"$unfinished" &&
     chmod 644 "$unfinished" &&
-    belongs_to_state "$unfinished" &&
+    belongs_to_its_directory "$unfinished" &&
     sync -d "$unfinished" &&
     mv -f "$unfinished" "$STATE/$1" &&
     sync "$STATE"
 }
 
 # Also after a run as root (move-database): the next deploy is another user's.
-belongs_to_state() { # FILE
-  [ "$(id -u)" != 0 ] || chown --reference="$STATE" "$1"
+belongs_to_its_directory() { # PATH
+  [ "$EUID" != 0 ] || chown -h --reference="$(dirname "$1")" "$1"
 }
 
 # Ends the run with 1: what can't be read must not be taken for what was never written.

@@ -6,12 +6,12 @@ status() {
   printf 'phase          %s%s\n' "$(phase)" "$(described_journal)"
   printf 'scheduler      tag=%s up=%s\n' "$(get scheduler tag)" "$(yes_or_no be_scheduler_up)"
   printf 'previous       %s\n' "$(get previous tag)"
-  local colour left
+  local colour sockets requests
   for colour in blue green; do
     read -r _ sockets requests <<<"$(left_on "$colour")"
     printf '%-14s port=%s tag=%s up=%s ready=%s draining=%s sockets=%s requests=%s\n' "$colour" "$(port_of "$colour")" \
       "$(tag_of "$colour")" "$(yes_or_no be_up "$colour")" "$(yes_or_no is_ready "$colour")" \
-      "$(yes_or_no test -e "$DAMSO_RUN/$colour.drain")" "$sockets" "$requests"
+      "$(yes_or_no drains "$colour")" "$sockets" "$requests"
   done
 }
 

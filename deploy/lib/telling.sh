@@ -1,7 +1,9 @@
 # shellcheck shell=bash
 # Every step is told twice: in words on standard output, and as ECS JSON, a line each, in DAMSO_HOME/log/deploy.json.
+# Telling fails no deploy: neither a full disk nor a log of another user's.
 
 STEPS=0
+LOG_LOST=
 
 say() {
   tell info "$1"
@@ -28,10 +30,23 @@ tell() { # LEVEL MESSAGE [ACTION]
   local now ms
   now=$EPOCHREALTIME # seconds.microseconds; the locale chooses the mark
   ms=${now: -6:3} now=${now%[.,]*}
-  printf '%(%H:%M:%S)T.%s %s\n' "$now" "$ms" "$2"
-  TZ=UTC printf '{"@timestamp":"%(%Y-%m-%dT%H:%M:%S)T.%sZ","log.level":"%s","message":%s,"ecs.version":"8.11.0","service.name":"damso-deploy","event.dataset":"damso.deploy","event.action":%s,"process.pid":%d,"labels":{"tag":%s,"from":%s,"to":%s}}\n' \
-    "$now" "$ms" "$1" "$(json "$2")" "$(json "${3:-}")" $$ \
-    "$(json "${TAG:-}")" "$(json "${FROM:-}")" "$(json "${TO:-}")" >>"$DAMSO_HOME/log/deploy.json"
+  printf '%(%H:%M:%S)T.%s %s\n' "$now" "$ms" "$2" || true
+  [ -n "$DRY_RUN" ] || log "$now" "$ms" "$@" || lose_log
+}
+
+log() { # SECONDS MILLISECONDS LEVEL MESSAGE [ACTION]
+  local file=$DAMSO_HOME/log/deploy.json
+  { TZ=UTC printf '{"@timestamp":"%(%Y-%m-%dT%H:%M:%S)T.%sZ","log.level":"%s","message":%s,"ecs.version":"8.11.0","service.name":"damso-deploy","event.dataset":"damso.deploy","event.action":%s,"process.pid":%d,"labels":{"tag":%s,"from":%s,"to":%s}}\n' \
+    "$1" "$2" "$3" "$(json "$4")" "$(json "${5:-}")" $$ \
+    "$(json "${TAG:-}")" "$(json "${FROM:-}")" "$(json "${TO:-}")" >>"$file"; } 2>/dev/null &&
+    belongs_to_its_directory "$file"
+}
+
+lose_log() {
+  [ -z "$LOG_LOST" ] || return 0
+  LOG_LOST=yes
+  printf 'warning: %s can not be written, going on without it. If it is another user'"'"'s: as root, chown --reference=%s %s\n' \
+    "$DAMSO_HOME/log/deploy.json" "$DAMSO_HOME/log" "$DAMSO_HOME/log/deploy.json" || true
 }
 
 json() {

@@ -36,8 +36,10 @@ point_at() { # COLOUR [GENERATION]
 
 write_next() { # COLOUR GENERATION
   local generation=$2
-  rm -rf "$NEXT"
-  mkdir "$NEXT" && copy_tree && cp -p "$LIVE/upstream.conf" "$NEXT/upstream.conf" || return 1
+  if ! make_next || ! copy_tree; then
+    complain "$LIVE can't be copied to $NEXT, see above. What is left of $NEXT may be another user's: as root, remove it"
+    return 1
+  fi
   sed -i -E "s/server 127\.0\.0\.1:[0-9]+/server 127.0.0.1:$(port_of "$1")/; s/default \"[^\"]*\"/default \"$generation\"/" \
     "$NEXT/upstream.conf"
   if ! grep -q "server 127.0.0.1:$(port_of "$1") " "$NEXT/upstream.conf" || ! grep -q "\"$generation\"" "$NEXT/upstream.conf"; then
@@ -48,6 +50,10 @@ write_next() { # COLOUR GENERATION
     complain "nginx refuses the configuration, see above; it is in $NEXT"
     return 1
   fi
+}
+
+make_next() {
+  rm -rf "$NEXT" && mkdir "$NEXT" && belongs_to_its_directory "$NEXT"
 }
 
 copy_tree() {

@@ -154,8 +154,14 @@ class Host:
 
     # --- what an operator does
     def deploy(self, *arguments: str, **environ: str) -> Run:
+        return self._run("deploy", *arguments, **environ)
+
+    def rollback(self, *arguments: str) -> Run:
+        return self._run("rollback", *arguments)
+
+    def _run(self, script: str, *arguments: str, **environ: str) -> Run:
         run = subprocess.run(
-            [CLONE / "deploy" / "bin" / "deploy", *arguments],
+            [CLONE / "deploy" / "bin" / script, *arguments],
             env={**self.environ, **environ},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

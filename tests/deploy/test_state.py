@@ -1,4 +1,4 @@
-"""What root has written in DAMSO_HOME/state is the next deploy's, another user's, to read and replace."""
+"""What root has written in DAMSO_HOME is the next deploy's, another user's, to read and replace."""
 
 import os
 import shutil
@@ -18,6 +18,24 @@ IN_BASH = f"""
     complain() {{ printf '%s\\n' "$*"; }}
     . {CLONE}/deploy/lib/state.sh
 """
+# A gate of which the test says what it says.
+GATE = f"""
+    DAMSO_HOME=$STATE/.. DAMSO_RUN=$STATE/../run
+    for part in settings telling state colours upstream gate; do . {CLONE}/deploy/lib/$part.sh; done
+    site_ca() {{ :; }}
+    be_manage() {{ echo '[]'; }}
+    be_gate() {{
+      echo "a complaint" >&2
+      for said in "$SAYS" "$JUDGES"; do
+        read -r _
+        echo "$said"
+        [[ $said == *good* ]] || return
+      done
+    }}
+    read_settings
+    gate_begin v2 && gate_judge v2 && echo "let through"
+"""
+QUIET, GOOD = "baseline good", 'proof {"good": true}'
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be several users")
 
@@ -95,3 +113,55 @@ def test_a_deploy_goes_on_under_the_lock_of_whoever_started_it(state: Path) -> N
 
     assert (own.returncode, own.stdout) == (0, "under the lock\n"), own.stderr
     assert foreign.returncode == 75
+
+
+def gate(state: Path, user: int, *, says: str, judges: str) -> "subprocess.CompletedProcess[str]":
+    environ = {"STATE": str(state), "SAYS": says, "JUDGES": judges, "GATE_BASELINE": "0", "GATE_AFTER": "0"}
+    return run(["bash", "-c", f"set -euo pipefail\n{GATE}"], user, **environ)
+
+
+@pytest.fixture
+def home(state: Path) -> Path:
+    """Where a user who is not root deploys."""
+    for name in ("log", "run"):
+        (state.parent / name).mkdir()
+        os.chown(state.parent / name, DEPLOYS, DEPLOYS)
+    return state.parent
+
+
+@pytest.mark.parametrize(("says", "refusal"), [("bad: lost", "saw a loss: lost"), ("baseline bad: slow", "refuses: ")])
+def test_a_gate_is_not_let_through_by_what_an_earlier_one_said_to_root(home: Path, says: str, refusal: str) -> None:
+    by_root = gate(home / "state", user=0, says=QUIET, judges=GOOD)
+    by_deploy = gate(home / "state", user=DEPLOYS, says=says if "baseline" in says else QUIET, judges=says)
+
+    assert "let through" in by_root.stdout, by_root.stdout + by_root.stderr
+    assert by_deploy.returncode == 1
+    assert f"the gate {refusal}" in by_deploy.stdout
+    for path in ("state/gate.said", "state/releases", "log/gate.log", "log/deploy.json"):
+        assert (home / path).stat().st_uid == DEPLOYS, path
+
+
+def test_a_gate_that_cannot_be_heard_lets_nothing_through(home: Path) -> None:
+    (home / "state/gate.said").mkdir()
+
+    deaf = gate(home / "state", user=DEPLOYS, says=QUIET, judges=GOOD)
+
+    assert deaf.returncode == 1
+    assert "the gate can't be heard" in deaf.stdout
+
+
+def test_a_gate_that_ends_without_approving_lets_nothing_through(home: Path) -> None:
+    half = gate(home / "state", user=DEPLOYS, says=QUIET, judges='proof {"good"')
+
+    assert half.returncode == 1
+    assert "the gate saw a loss" in half.stdout
+
+
+def test_logs_that_cannot_be_written_are_told_and_change_no_verdict(home: Path) -> None:
+    for name in ("deploy.json", "gate.log"):
+        (home / "log" / name).touch()  # root's
+
+    let_through = gate(home / "state", user=DEPLOYS, says=QUIET, judges=GOOD)
+
+    assert let_through.returncode == 0, let_through.stdout
+    assert "let through" in let_through.stdout

@@ -92,6 +92,47 @@ def test_a_dry_run_tells_the_steps_and_takes_none(host: Host):
     assert [line.removeprefix("would ") for line in dry.output.splitlines()] == real.steps
 
 
+def test_a_dry_run_of_a_rollback_takes_no_step(host: Host):
+    host.deploy("v2")
+    before = as_before(host)
+    log = (host.home / "log/deploy.json").read_text()
+
+    dry = host.rollback("--dry-run")
+    unchanged = as_before(host)
+    logged = (host.home / "log/deploy.json").read_text()
+    real = host.rollback()
+
+    assert (dry.code, unchanged, logged) == (0, before, log), dry.output
+    assert [line.removeprefix("would ") for line in dry.output.splitlines()] == real.steps
+    assert host.serving() == "v1"
+
+
+def test_a_dry_run_of_a_recovery_takes_no_step(host: Host):
+    host.deploy("v2", KILL_AT="14")  # nginx points at the new colour, and the old one drains
+    [flag] = host.run.glob("*.drain")
+    before = (*as_before(host), sorted(host.home.rglob("*")))
+
+    dry = host.deploy("--recover", "--dry-run")
+    unchanged = (*as_before(host), sorted(host.home.rglob("*")))
+    real = host.deploy("--recover")
+
+    assert (dry.code, unchanged) == (0, before), dry.output
+    assert [line.removeprefix("would ") for line in dry.output.splitlines() if line.startswith("would")] == real.steps
+    assert any("drain" in step for step in real.steps)
+    assert not flag.exists()
+
+
+def test_a_log_that_cannot_be_written_fails_no_deploy(bare_host: Host):
+    (bare_host.home / "log/deploy.json").mkdir()
+
+    first, second = bare_host.deploy("v1"), bare_host.deploy("v2")
+    recovered = bare_host.deploy("--recover")
+
+    assert (first.code, second.code, recovered.code) == (0, 0, 0), second.output
+    assert bare_host.serving() == "v2"
+    assert second.output.count("deploy.json can not be written") == 1
+
+
 FAILURES = {
     "no-migration": "nothing was switched",
     "no-start": "did not become ready",
@@ -252,7 +293,13 @@ def test_a_drain_longer_than_nginx_waits_is_refused(host: Host):
     assert host.serving() == "v1"
 
 
-@pytest.mark.parametrize("arguments", [(), ("--what",), ("v2", "--what"), ("no tag",)])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *((), ("--what",), ("v2", "--what"), ("no tag",), ("v2", "v3"), ("--rollback", "v2"), ("",)),
+        *(("--rollback", "--dry-rum"), ("--recover", "--dryrun"), ("--status", "--what"), ("--dry-run",)),
+    ],
+)
 def test_wrong_arguments_are_2(bare_host: Host, arguments: tuple[str, ...]):
     assert bare_host.deploy(*arguments).code == 2
 
