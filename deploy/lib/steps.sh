@@ -46,6 +46,13 @@ tag_of_commit() {
   git -C "$TOP" rev-parse HEAD | cut -c 1-12
 }
 
+# An argument that is no option of this script.
+take_tag() { # ARGUMENT
+  [[ $1 != -* ]] || fail 2 "there is no $1; see --help"
+  [ -z "${TAG:-}" ] || fail 2 "one TAG, not '$TAG' and '$1'; see --help"
+  check_tag "$1" && TAG=$1
+}
+
 check_tag() {
   [[ $1 =~ ^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$ ]] || fail 2 "'$1' is no tag of an image"
 }

@@ -58,10 +58,10 @@ class Front(Server):
         make_certificate(self.certificate, self.home / "nginx/tls/key.pem")
         self.configure("--no-reload")
 
-    def configure(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Runs configure-nginx with the settings as they are now."""
+    def configure(self, *arguments: str, program: Path | None = None) -> subprocess.CompletedProcess[str]:
+        """Runs configure-nginx with the settings as they are now, and `program` in nginx's place."""
         (self.home / "env").write_text("".join(f"{name}={value}\n" for name, value in self.settings.items()))
-        environ = {"PATH": os.environ["PATH"], "DAMSO_HOME": str(self.home), "NGINX": str(nginx_program())}
+        environ = {"PATH": os.environ["PATH"], "DAMSO_HOME": str(self.home), "NGINX": str(program or nginx_program())}
         return subprocess.run(
             [str(CONFIGURE), *arguments], env=environ, capture_output=True, text=True, timeout=60, check=False
         )

@@ -4,6 +4,7 @@ import json
 import re
 import socket
 import ssl
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ import requests
 from requests.adapters import HTTPAdapter
 
 from tests.deploy.front import HOST, FromHere, Front, application
+from tests.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -417,6 +419,39 @@ def test_what_nginx_refuses_never_comes_into_force(own_front: Front) -> None:
         assert done.returncode == 1
         assert "nginx refuses this configuration" in done.stderr
         assert (own_front.home / "nginx/site.conf").read_text() == before
+
+
+def test_what_a_killed_run_put_in_place_comes_into_force_with_the_next(own_front: Front, tmp_path: Path) -> None:
+    own_front.prepare()
+    killed_by = tmp_path / "kills"
+    killed_by.write_text('#!/bin/sh\ncase "$*" in *reload*) kill -9 $PPID ;; esac\n')
+    killed_by.chmod(0o755)
+
+    with own_front, session(own_front) as browser:
+        own_front.settings["ALLOWED_HOSTS"] = f"{HOST},new.{HOST}"
+        killed = own_front.configure(program=killed_by)
+        in_file = (own_front.home / "nginx/site.conf").read_text()
+        again = own_front.configure()
+        wait_until(
+            lambda: browser.get("https://x/", headers={"Host": f"new.{HOST}", "Connection": "close"}, timeout=5).ok
+        )
+        third = own_front.configure()
+
+    assert (killed.returncode, again.returncode) == (-9, 0), again.stderr
+    assert f"new.{HOST}" in in_file
+    assert "up to date" in third.stdout
+
+
+def test_two_runs_at_once_are_refused(own_front: Front) -> None:
+    own_front.prepare()
+    tree = own_front.home / "nginx"
+    with subprocess.Popen(["flock", str(tree), "cat"], stdin=subprocess.PIPE) as holder:
+        waits = ["flock", "-n", str(tree), "true"]
+        wait_until(lambda: subprocess.run(waits, check=False).returncode == 1)
+        refused = own_front.configure("--no-reload")
+        holder.communicate()
+
+    assert (refused.returncode, refused.stderr) == (75, "Another configure-nginx is at work.\n")
 
 
 @pytest.mark.parametrize(

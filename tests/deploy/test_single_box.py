@@ -49,6 +49,12 @@ class Checkout:
         return self._asked.read_text().removeprefix("damso:").strip()
 
 
+def test_there_is_a_place_for_backups_which_is_roots_alone(tmp_path: Path) -> None:
+    Checkout(tmp_path).tag()
+
+    assert (tmp_path / "home/backup").stat().st_mode & 0o777 == 0o700
+
+
 def test_whatever_would_get_into_the_image_changes_its_name(tmp_path: Path) -> None:
     checkout = Checkout(tmp_path)
     new = checkout.files / "a new module.py"

@@ -165,3 +165,56 @@ def test_logs_that_cannot_be_written_are_told_and_change_no_verdict(home: Path) 
 
     assert let_through.returncode == 0, let_through.stdout
     assert "let through" in let_through.stdout
+
+
+@pytest.fixture
+def tree(home: Path) -> Path:
+    """nginx's tree; root has put the certificate's key there."""
+    tree = home / "nginx"
+    (tree / "tls").mkdir(parents=True)
+    os.chown(tree, DEPLOYS, DEPLOYS)
+    (tree / "tls/key.pem").touch(mode=0o600)
+    return tree
+
+
+def configure_nginx(home: Path, user: int, *, hosts: str) -> "subprocess.CompletedProcess[str]":
+    settings = {"DAMSO_HOME": str(home), "ALLOWED_HOSTS": hosts, "ALLOWED_ORIGINS": "https://damso.example"}
+    return run([str(CLONE / "deploy/bin/configure-nginx"), "--no-reload"], user, **settings)
+
+
+def test_the_tree_that_root_configured_is_its_owners_to_configure(home: Path, tree: Path) -> None:
+    too_early = configure_nginx(home, DEPLOYS, hosts="a.damso.example")
+    by_root = configure_nginx(home, 0, hosts="a.damso.example")
+    by_deploy = configure_nginx(home, DEPLOYS, hosts="b.damso.example")
+
+    assert (too_early.returncode, by_root.returncode, by_deploy.returncode) == (1, 0, 0), by_deploy.stderr
+    assert "can't use" in too_early.stderr
+    assert "run this as root" in too_early.stderr
+    assert {path.stat().st_uid for path in [tree, *tree.rglob("*")]} == {DEPLOYS}
+    assert "server_name b.damso.example" in (tree / "site.conf").read_text()
+
+
+SWITCH = f"""
+    set -euo pipefail
+    DAMSO_HOME=$STATE/.. DAMSO_RUN=$STATE/../run
+    for part in settings telling state colours upstream checks; do . {CLONE}/deploy/lib/$part.sh; done
+    be_nginx() {{ :; }}
+    read_settings
+"""
+
+
+def test_a_key_that_cannot_be_read_is_told_before_anything_is_done(home: Path, tree: Path) -> None:
+    checked = run(["bash", "-c", f"{SWITCH} check_all v1"], DEPLOYS, STATE=str(home / "state"))
+
+    assert checked.returncode == 1
+    assert "/nginx/tls/key.pem: as root, run deploy/bin/configure-nginx" in checked.stdout
+
+
+def test_what_a_run_of_root_left_when_it_was_killed_is_in_nobodys_way(home: Path, tree: Path) -> None:
+    configure_nginx(home, 0, hosts="damso.example")
+    by_root = run(["bash", "-c", f"{SWITCH} make_next && copy_tree"], 0, STATE=str(home / "state"))
+
+    by_deploy = run(["bash", "-c", f"{SWITCH} write_next green green-1"], DEPLOYS, STATE=str(home / "state"))
+
+    assert (by_root.returncode, by_deploy.returncode) == (0, 0), by_deploy.stdout + by_deploy.stderr
+    assert 'default "green-1"' in (tree / ".switch/upstream.conf").read_text()

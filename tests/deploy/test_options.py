@@ -1,0 +1,112 @@
+"""Every script of deploy/bin: what it is not told to do, it does not do."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from dev.stack.process import CLONE
+
+# Writes down what it is asked for, and has no image.
+DOCKER = """#!/bin/sh
+echo "$*" >>"$ASKED"
+case $1 in image) exit 1 ;; esac
+"""
+CHANGES_NOTHING = re.compile(r"version|compose version|system df|image inspect .*")
+NOT_HERE = {"compose", "manage", "bootstrap-host"}  # docker's options, manage.py's; and tests/host
+WRONG = [
+    *("backup --dry-rum", "backup --dry-run --what"),
+    *("build-image --dry-rum", "build-image v1 v2", "check-host-disk --dry-rum"),
+    *("configure-nginx --dry-rum", "configure-nginx --dry-run --no-reload"),
+    *("deploy v1 --dry-rum", "deploy --rollback v1", "deploy --recover --dry-rum", "deploy --status --what"),
+    *("deploy-remote --dry-rum", "deploy-remote --rollback v1", "deploy-remote v1 v2"),
+    *("make-secrets --single-bx", "make-secrets --single-box now"),
+    *("move-database cut-over --dry-rum", "move-database back --dry-run now", "move-database start --dry-run"),
+    *("notify --dry-rum", "prune --dry-rum", "prune --dry-run now", "push-image --dry-rum", "push-image v1 v2"),
+    *("restore", "restore --dry-rum", "restore --dry-run one two", "rollback --dry-rum", "rollback v1"),
+    *("single-box", "single-box up --without-kako", "single-box down now", "single-box remove --what"),
+    *("smoke --dry-rum", "smoke v1 v2"),
+    *("start-stores", "start-stores v1 --single-bx", "start-stores v1 v2"),
+]
+
+
+class Machine:
+    """Its DAMSO_HOME is empty, or a single box'; `docker` is in place of the engine."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory, self.asked = directory, directory / "asked"
+        self._given: set[Path] = set()
+        self.give("asked", "")
+        self.give("home/empty", "")
+        self.give("bin/docker", DOCKER).chmod(0o755)
+        self.environ = {
+            **os.environ,
+            "PATH": f"{directory}/bin:{os.environ['PATH']}",
+            "ASKED": str(self.asked),
+            "DAMSO_HOME": str(directory / "home"),
+            "DAMSO_RUN": str(directory / "run"),
+            "IMAGE": "damso",
+        }
+
+    def give(self, name: str, content: str) -> Path:
+        path = self.directory / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(content)
+        self._given |= {path, path.parent}
+        return path
+
+    def run(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        command = [str(CLONE / "deploy/bin" / words[0]), *words[1:]]
+        return subprocess.run(
+            command, env=self.environ, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    def did(self) -> list[str]:
+        """What is on its disk, and what the engine was asked to change."""
+        asked = self.asked.read_text().splitlines()
+        return [
+            *(str(path.relative_to(self.directory)) for path in self.directory.rglob("*") if path not in self._given),
+            *(each for each in asked if not CHANGES_NOTHING.fullmatch(each)),
+        ]
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    return Machine(tmp_path)
+
+
+def test_every_script_is_looked_at() -> None:
+    scripts = {path.name for path in (CLONE / "deploy/bin").iterdir()}
+
+    assert {words.partition(" ")[0] for words in WRONG} | NOT_HERE == scripts
+
+
+@pytest.mark.parametrize("words", WRONG)
+def test_what_is_not_understood_is_2_and_nothing_is_done(machine: Machine, words: str) -> None:
+    refused = machine.run(*words.split())
+
+    assert (refused.returncode, machine.did()) == (2, []), refused.stderr
+    assert words.partition(" ")[0] in refused.stderr  # how it is called, or where that is told
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("start-stores v1 --single-box --dry-run", "would start redis mongo mysql"),
+        ("single-box up --without-kakao --dry-run", "would build damso:"),
+        ("single-box down --dry-run", "would stop everything"),
+        ("single-box remove --dry-run", "would delete"),
+        ("make-secrets --single-box --dry-run", "would make"),
+        ("configure-nginx --dry-run", "+    server_name damso.test;"),
+        ("prune --dry-run", ""),
+    ],
+)
+def test_a_dry_run_says_what_it_would_do_and_does_nothing(machine: Machine, words: str, says: str) -> None:
+    machine.give("home/env", "ENVIRONMENT=box\nALLOWED_HOSTS=damso.test\nALLOWED_ORIGINS=https://damso.test\n")
+
+    told = machine.run(*words.split())
+
+    assert says in told.stdout + told.stderr
+    assert machine.did() == []
