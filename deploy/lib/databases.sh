@@ -50,6 +50,10 @@ print(unquote(url.path.strip("/")))
 PYTHON
 }
 
+has_client() {
+  command -v mariadb-dump >/dev/null || fail "mariadb-dump is missing: install mariadb-client."
+}
+
 database_url() {
   if [ -n "${DATABASE_URL:-}" ]; then
     printf '%s\n' "$DATABASE_URL"

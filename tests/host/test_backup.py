@@ -171,6 +171,25 @@ def test_a_copy_without_its_sums_is_refused(copy: Path, target: Place, tmp_path:
     assert "it has no SHA256SUMS" in done.stderr
 
 
+def test_a_copy_with_a_file_that_no_backup_wrote_is_refused(copy: Path, target: Place, tmp_path: Path) -> None:
+    subprocess.run(["cp", "-r", str(copy), str(tmp_path / "copy")], check=True)
+    (tmp_path / "copy/messages/backup_source/more.bson.gz").touch()
+
+    done = target.run("restore", str(tmp_path / "copy"))
+
+    assert (done.returncode, target.documents()) == (1, [])
+    assert "holds what no backup wrote: ./messages/backup_source/more.bson.gz; nothing was restored." in done.stderr
+
+
+def test_a_dry_run_of_a_restore_looks_and_writes_nothing(source: Place, copy: Path, target: Place) -> None:
+    would, would_not = target.run("restore", "--dry-run", str(copy)), source.run("restore", "--dry-run", str(copy))
+
+    assert (would.returncode, would_not.returncode) == (0, 1)
+    assert "would restore MongoDB" in would.stderr
+    assert "restore into an empty database." in would_not.stderr
+    assert (target.documents(), "CREATE TABLE" in target.tables()) == ([], False)
+
+
 def test_mongodump_layout_without_sums_is_read_through_before_anything_is_stored(
     copy: Path, target: Place, tmp_path: Path
 ) -> None:
@@ -231,13 +250,21 @@ def test_a_backup_without_mongodb_fails_and_leaves_nothing(source: Place) -> Non
     assert sorted(source.directory.iterdir()) == before
 
 
-def test_what_a_killed_backup_left_is_no_backup_and_goes(source: Place) -> None:
-    left = source.directory / ".2031-03-03T00-00-00Z.partial"
-    left.mkdir()
+def test_what_a_killed_backup_left_is_no_backup_and_goes(source: Place, tmp_path: Path) -> None:
+    """The file with the password, too."""
+    kills = tmp_path / "kills"
+    kills.write_text("#!/bin/sh\nkill -9 $(ps -o ppid= -p $PPID)\n")
+    kills.chmod(0o755)
+    before = {path.name for path in source.directory.iterdir()}
 
+    killed = source.run("backup", MANAGE=str(kills), TMPDIR=str(tmp_path))
+    left = {path.name for path in source.directory.iterdir()} - before
     backed_up(source)
 
-    assert not left.exists()
+    assert killed.returncode == -9
+    assert {name.endswith(".partial") for name in left} == {True}
+    assert not [name for name in left if (source.directory / name).exists()]
+    assert [path.name for path in tmp_path.iterdir()] == ["kills"]
 
 
 def test_old_backups_go_and_the_newest_stays(source: Place) -> None:
