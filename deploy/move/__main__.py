@@ -35,9 +35,11 @@ def main() -> int:
         action="store_true",
         help="cut-over, back: right after a change of sides, which has compared all rows: only what changed since",
     )
+    parser.add_argument("--attended", action="store_true", help="start: end when standard input does")
     parser.add_argument("--directory", type=Path, default=Path(os.environ.get("MOVE_DIR", "/srv/damso/secrets/move")))
     options = parser.parse_args()
-    stop = Stop(needs_terminal=options.command not in ("cut-over", "back"))  # these must not end half-way for it
+    # These must not end half-way for a terminal that is lost.
+    stop = Stop(needs_terminal=options.command not in ("cut-over", "back"), needs_input=options.attended)
     try:
         move = Move(options.directory, stop)
     except Refused as refusal:

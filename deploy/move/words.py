@@ -28,9 +28,9 @@ def say(text: str) -> None:
 
 
 class Stop:
-    """SIGTERM, Ctrl-C and a lost terminal end a run between two batches."""
+    """SIGTERM, Ctrl-C, a lost terminal and the end of its input end a run between two batches."""
 
-    def __init__(self, *, needs_terminal: bool) -> None:
+    def __init__(self, *, needs_terminal: bool, needs_input: bool) -> None:
         self._asked = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._ask)
@@ -38,8 +38,14 @@ class Stop:
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
         elif signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # not under nohup
             signal.signal(signal.SIGHUP, self._ask)
+        if needs_input:
+            threading.Thread(target=self._ask_at_end_of_input, name="reads its input to the end", daemon=True).start()
 
     def _ask(self, *_: object) -> None:
+        self._asked.set()
+
+    def _ask_at_end_of_input(self) -> None:
+        sys.stdin.read()
         self._asked.set()
 
     def check(self) -> None:

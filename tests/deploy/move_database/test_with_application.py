@@ -323,6 +323,23 @@ def test_a_move_is_not_forgotten_while_the_secret_names_the_other_side(moving: H
     assert secret(moving) == url(sides, TARGET)
 
 
+def follows(sides: Sides) -> bool:
+    """Somebody holds the lock of a move."""
+    return bool(sides.root(TARGET, "SELECT IS_USED_LOCK('damso_move')")[0][0])
+
+
+@pytest.mark.parametrize(("end", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 0), (signal.SIGINT, 0)])
+def test_what_follows_ends_with_whoever_started_it(moving: Host, sides: Sides, end: signal.Signals, code: int) -> None:
+    with moving_database(moving, sides, "start") as run:
+        assert run.stdout
+        assert run.stdout.readline().startswith("Level with the source")
+        run.send_signal(end)
+        ended = run.wait(20)
+
+    wait_until(lambda: not follows(sides))
+    assert ended == code
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be several users")
 def test_status_accuses_no_secret_that_its_user_may_not_read(moving: Host, sides: Sides) -> None:
     with tempfile.TemporaryDirectory() as name:  # where every user may come, which pytest's own directories don't let
@@ -354,7 +371,10 @@ def test_status_accuses_no_secret_that_its_user_may_not_read(moving: Host, sides
     assert "does not name" not in run.stdout
 
 
-@pytest.mark.parametrize("arguments", [["status", "--foo"], ["statuss"], ["start", "--foo"], ["cut-over", "--foo"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["status", "--foo"], ["statuss"], ["start", "--foo"], ["cut-over", "--foo"], ["back", "--dry-run", "--foo"]],
+)
 def test_wrong_arguments_are_2(moving: Host, sides: Sides, arguments: list[str]) -> None:
     assert move_database(moving, sides, *arguments).code == 2
 
