@@ -63,6 +63,42 @@ def test_the_next_run_finishes_one_that_was_cut_off(machine: Machine) -> None:
     machine.install("test -x /srv/damso/deploy/bin/bootstrap-host && ! test -e /swapfile.new")
 
 
+# As if systemd ran; `systemctl` writes down what it is asked for.
+SYSTEMD = {
+    "systemctl": 'echo "$*" >>/opt/asked',
+    "swapon": "echo /swapfile",
+    "sysctl": "",
+    "systemd-tmpfiles": "",
+}
+
+
+def test_the_next_run_brings_into_force_what_one_that_was_cut_off_wrote(machine: Machine) -> None:
+    for name, does in SYSTEMD.items():
+        machine.write(f"/opt/systemd/{name}", f"#!/bin/sh\n{does}\n", mode="755")
+    machine.write("/opt/cut-off/sshd", "#!/bin/sh\nkill -9 $PPID\n", mode="755")
+    machine.install("echo spoilt >>/etc/nftables.conf; mkdir -p /run/systemd/system")
+
+    cut_off = machine.install(f"PATH=/opt/cut-off:/opt/systemd:$PATH {BOOTSTRAP}; exit $?", check=False)
+    before = machine.install("grep -c restart /opt/asked", check=False).stdout
+    machine.install(f"PATH=/opt/systemd:$PATH {BOOTSTRAP}")
+    then = machine.install("grep restart /opt/asked").stdout
+    machine.install(f"PATH=/opt/systemd:$PATH {BOOTSTRAP}")
+    at_last = machine.install("grep restart /opt/asked; rm -r /opt/asked /run/systemd/system").stdout
+
+    assert (cut_off.returncode, before) == (137, "0\n")
+    assert then == "restart nftables\n"
+    assert at_last == then
+
+
+def test_the_next_run_goes_on_where_dpkg_was_cut_off(machine: Machine) -> None:
+    journal = "sed -n '/^Package: chrony$/,/^$/p' /var/lib/dpkg/status >/var/lib/dpkg/updates/0000"
+    machine.install(f"dpkg --remove --force-depends chrony; {journal}")
+
+    machine.install(BOOTSTRAP)
+
+    assert machine.install("dpkg-query -W -f='${db:Status-Status}' chrony").stdout == "installed"
+
+
 def test_a_later_run_without_allow_keeps_the_allow_list(machine: Machine) -> None:
     done = machine.install("/opt/deploy/bin/bootstrap-host --swap 0")
 
@@ -123,6 +159,29 @@ def test_every_log_is_rotated(machine: Machine) -> None:
 
     for each in logs:
         assert machine.install(f"tail -n 1 /srv/damso/log/{each}.1").stdout == "a line\n", each
+    # root wrote them first, and the next deploy is another user's
+    assert machine.install("cd /srv/damso/log; stat -c %U deploy.json gate.log").stdout == "deploy\ndeploy\n"
+
+
+def test_access_logs_are_kept_for_30_days_at_most(machine: Machine) -> None:
+    machine.install(
+        "cd /srv/damso/log/nginx; echo a line >>access.json; "
+        "touch -d '40 days ago' access.json.3.gz; touch -d '20 days ago' access.json.2.gz"
+    )
+
+    machine.install("logrotate --force /etc/logrotate.d/damso")
+
+    kept = machine.install("cd /srv/damso/log/nginx; ls access.json.*.gz").stdout.split()
+    assert ("access.json.3.gz" in kept, "access.json.4.gz" in kept) == (True, False)
+
+
+def test_pruning_leaves_logs_to_logrotate(machine: Machine) -> None:
+    """One that is old and open, and one that is kept for a year."""
+    logs = "/srv/damso/log/nginx/error.log /srv/damso/log/deploy.json.9.gz"
+    machine.write("/opt/fake/docker", "#!/bin/sh\n", mode="755")
+    machine.install(f"touch -d '90 days ago' {logs}")
+
+    machine.install(f"PATH=/opt/fake:$PATH /srv/damso/deploy/bin/prune; ls {logs}; rm {logs}")
 
 
 @pytest.mark.parametrize(
@@ -137,6 +196,14 @@ def test_a_mistake_is_told_before_anything_is_done(machine: Machine, options: st
     done = machine.install(f"/opt/deploy/bin/bootstrap-host {options}", check=False)
 
     assert (done.returncode, done.stdout, done.stderr.strip()) == (1, "", said)
+
+
+@pytest.mark.parametrize("options", ["--dry-rum", "--allow", "--dry-run now"])
+def test_what_is_not_understood_is_2_and_nothing_is_done(machine: Machine, options: str) -> None:
+    done = machine.install(f"/opt/deploy/bin/bootstrap-host {options}", check=False)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "bootstrap-host [options]" in done.stderr
 
 
 def test_another_system_is_refused(machine: Machine) -> None:
