@@ -13,7 +13,7 @@ compose() {
 # The image is here, or can be fetched.
 be_check() { # TAG
   setting IMAGE damso
-  docker image inspect "$IMAGE:$1" >/dev/null 2>&1 || step "fetch $IMAGE:$1" docker pull -q "$IMAGE:$1" && return
+  docker image inspect "$IMAGE:$1" >/dev/null 2>&1 9>&- || step "fetch $IMAGE:$1" docker pull -q "$IMAGE:$1" 9>&- && return
   complain "there is no image $IMAGE:$1, neither here nor in its registry"
   return 1
 }

@@ -3,6 +3,21 @@
 
 NGINX_AT_LEAST=1.27.4
 
+# One that can't be counted with would end the run in the middle of a switch.
+check_settings() {
+  local name
+  for name in {BLUE,GREEN,NGINX_LOCAL}_PORT {READY,RELOAD,DRAIN}_BOUND WARM_ROUNDS GATE_{PAIRS,BASELINE,AFTER,P99_MS}; do
+    check_setting "$name" '0|[1-9][0-9]{0,5}' "a whole number"
+  done
+  check_setting GATE 'on|off' "on or off"
+}
+
+check_setting() { # NAME PATTERN WHAT
+  [[ ${!1} =~ ^($2)$ ]] && return
+  complain "$1 is '${!1}': write $3 (in $DAMSO_HOME/env, or in the environment)"
+  exit 2
+}
+
 check_tag() {
   [[ $1 =~ ^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$ ]] && return
   complain "'$1' is no tag of an image"

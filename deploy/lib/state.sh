@@ -17,12 +17,14 @@ BEFORE_SWITCH_WITHIN=600 # seconds it may go on for, whose deploy was killed
 # was just asking holds the lock for a moment more.
 alone() {
   refuse_what_is_not_ours
-  [ /proc/self/fd/9 -ef "$STATE/lock" ] || exec 9>"$STATE/lock" # whoever starts a deploy may hold it already
+  # Whoever starts a deploy may hold it already.
+  [ /proc/self/fd/9 -ef "$STATE/lock" ] || exec 9>"$STATE/lock" || end_for lock
   belongs_to_its_directory "$STATE/lock"
   if ! flock -w "$LOCK_PATIENCE" 9; then
     complain "another deploy is at work here: see deploy --status"
     exit 75
   fi
+  rm -f "$STATE"/.tmp.* # what killed runs had not written to the end
   if ! wait_for_before_switch; then
     complain "it did not end within $BEFORE_SWITCH_WITHIN s: see move-database status"
     exit 75
@@ -54,7 +56,7 @@ put() {
     chmod 644 "$unfinished" &&
     belongs_to_its_directory "$unfinished" &&
     sync -d "$unfinished" &&
-    mv -f "$unfinished" "$STATE/$1" &&
+    mv -fT "$unfinished" "$STATE/$1" &&
     sync "$STATE"
 }
 

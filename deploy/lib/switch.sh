@@ -57,14 +57,13 @@ begin_gate() {
   step "let synthetic pairs chat, and measure" gate_begin "$TAG"
 }
 
-# BEFORE_SWITCH, a command: what must be done between the proof that the new colour runs and the switch (move-database).
+# BEFORE_SWITCH, a command as one writes it in a shell: what must be done between the proof that the new colour runs and the switch (move-database).
 before_switch() {
   [ -z "${BEFORE_SWITCH:-}" ] || step "do what was asked for before the switch" run_before_switch
 }
 
 run_before_switch() {
-  # shellcheck disable=SC2086 # a command with its arguments
-  under_lock $BEFORE_SWITCH
+  under_lock bash -c "exec $BEFORE_SWITCH"
 }
 
 switch() {
@@ -111,9 +110,12 @@ move_scheduler() { # TAG
 }
 
 finish() {
-  step "remember $PREVIOUS as the version before" put previous "tag=$PREVIOUS" &&
+  if ! { step "remember $PREVIOUS as the version before" put previous "tag=$PREVIOUS" &&
     step "stop $FROM" stop_colour "$FROM" &&
-    step "write down that all is done" journal idle || return 1
+    step "write down that all is done" journal idle; }; then
+    complain "$TO serves $TAG, but it could not be finished, see above: mend that, then run deploy --recover"
+    return 1
+  fi
   [ -n "$DRY_RUN" ] || say "$TO serves $TAG; deploy/bin/rollback goes back to ${PREVIOUS:-nothing}"
 }
 

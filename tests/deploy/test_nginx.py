@@ -456,7 +456,15 @@ def test_two_runs_at_once_are_refused(own_front: Front) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("ALLOWED_HOSTS", "*"), ("ALLOWED_HOSTS", "a;b"), ("ALLOWED_ORIGINS", "damso.example"), ("HTTP_PORT", "eighty")],
+    [
+        *(
+            ("ALLOWED_HOSTS", "*"),
+            ("ALLOWED_HOSTS", "a;b"),
+            ("ALLOWED_ORIGINS", "damso.example"),
+            ("HTTP_PORT", "eighty"),
+        ),
+        ("NGINX_LOG_DIR", "/srv/my logs"),
+    ],
 )
 def test_setting_that_is_no_good_is_named(own_front: Front, name: str, value: str) -> None:
     own_front.settings[name] = value

@@ -82,6 +82,21 @@ def test_what_root_wrote_the_next_deploy_reads_and_replaces(state: Path) -> None
         assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (DEPLOYS, DEPLOYS, 0o644)
 
 
+def test_what_a_killed_run_had_not_written_to_the_end_goes(state: Path) -> None:
+    (state / ".tmp.abcdef").touch()
+
+    in_bash(state, "alone", user=DEPLOYS)
+
+    assert [path.name for path in state.iterdir()] == ["lock"]
+
+
+def test_a_stranger_is_not_told_of_another_deploy(state: Path) -> None:
+    refused = in_bash(state, "alone", user=STRANGER)
+
+    assert refused.returncode == 1
+    assert "lock is another user's" in refused.stdout
+
+
 @pytest.mark.parametrize("name", ["journal", "blue", "green", "scheduler", "previous", "lock"])
 def test_what_cannot_be_read_is_not_taken_for_absent(state: Path, name: str) -> None:
     (state / name).write_text("tag=v1\n")

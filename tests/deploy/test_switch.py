@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import socket
 import subprocess
 import time
@@ -238,13 +239,13 @@ def test_a_deploy_waits_for_what_a_killed_one_ran_before_its_switch(host: Host, 
     done, begun, may_end = (tmp_path / name for name in ("done", "begun", "may-end"))
     for fifo in (begun, may_end):
         os.mkfifo(fifo)
-    before_switch = tmp_path / "before-switch"
+    before_switch = tmp_path / "before the switch"
     before_switch.write_text(f"#!/bin/sh\necho >{begun}\nread _ <{may_end}\necho before-switch >>{done}\n")
     before_switch.chmod(0o755)
     image = host.images / "v3"
     image.write_text(image.read_text().replace("exec", f'echo "$1" >>{done}\nexec'))
 
-    with host.deploying("v2", BEFORE_SWITCH=str(before_switch), GATE="off") as killed:
+    with host.deploying("v2", BEFORE_SWITCH=shlex.quote(str(before_switch)), GATE="off") as killed:
         begun.read_text()
         killed.kill()
     with host.deploying("v3", GATE="off") as waiting:
@@ -302,6 +303,35 @@ def test_a_drain_longer_than_nginx_waits_is_refused(host: Host):
 )
 def test_wrong_arguments_are_2(bare_host: Host, arguments: tuple[str, ...]):
     assert bare_host.deploy(*arguments).code == 2
+
+
+@pytest.mark.parametrize(
+    "setting", ["READY_BOUND=2 minutes", "DRAIN_BOUND=10s", "GATE_AFTER=0.5", "GATE=of", "BLUE_PORT="]
+)
+def test_a_setting_that_is_no_good_is_named_before_anything_is_done(bare_host: Host, setting: str):
+    name, _, value = setting.partition("=")
+
+    run = bare_host.deploy("v1", **{name: value})
+
+    assert (run.code, bare_host.up(), bare_host.state("journal", "phase")) == (2, [], "")
+    assert f"{name} is '{value}': write" in run.output
+
+
+def test_a_switch_that_could_not_be_finished_says_who_serves(host: Host):
+    previous = host.home / "state/previous"
+    previous.unlink()
+    previous.mkdir()
+
+    run = host.deploy("v2")
+    served = host.serving()
+    previous.rmdir()
+    recovered = host.deploy("--recover")
+
+    assert (run.code, served) == (1, "v2")
+    assert run.output.splitlines()[-1].endswith(
+        "serves v2, but it could not be finished, see above: mend that, then run deploy --recover"
+    )
+    assert (recovered.code, host.serving(), len(host.up()), host.state("previous")) == (0, "v2", 1, "v1")
 
 
 def test_recovering_where_nothing_was_deployed_does_nothing(bare_host: Host):

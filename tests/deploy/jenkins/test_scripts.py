@@ -153,6 +153,20 @@ def test_the_scripts_of_the_last_five_commits_are_kept(pipeline: Pipeline) -> No
     assert (pipeline.host.home / "deploy").resolve() == scripts / pipeline.tag / "deploy"
 
 
+def test_the_scripts_of_a_deploy_at_work_stay_where_they_are(pipeline: Pipeline) -> None:
+    scripts = pipeline.host.home / "scripts"
+    assert run(pipeline, "deploy-remote").returncode == 0
+    before = (scripts / pipeline.tag / "deploy").stat().st_ino
+    os.utime(scripts / pipeline.tag, (1_000_000, 1_000_000))
+    for age in range(1, 6):
+        (scripts / f"commit-{age}").mkdir()
+
+    assert run(pipeline, "deploy-remote").returncode == 0
+
+    assert (scripts / pipeline.tag / "deploy").stat().st_ino == before
+    assert len(list(scripts.iterdir())) == 5
+
+
 def test_a_webhook_that_does_not_answer_fails(pipeline: Pipeline) -> None:
     told = run(pipeline, "notify", "FAILURE", NOTIFY_URL="http://127.0.0.1:9/secret-path")
 
