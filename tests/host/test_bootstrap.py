@@ -1,9 +1,15 @@
 """bootstrap-host on a fresh Debian: what it makes of it, and that it leaves alone what is right already."""
 
+import os
+import re
+import subprocess
+from pathlib import Path
+
 import pytest
 
+from dev.stack.process import CLONE
 from tests.host.conftest import BOOTSTRAP, Bootstrapped
-from tests.host.machine import Machine
+from tests.host.machine import STEPS, Machine, isolated
 
 pytestmark = pytest.mark.timeout(1200)
 
@@ -104,6 +110,32 @@ def test_a_later_run_without_allow_keeps_the_allow_list(machine: Machine) -> Non
 
     assert done.stdout.endswith("changed 0\n")
     assert "203.0.113.4" in machine.install("cat /etc/fail2ban/jail.d/damso-allow.local").stdout
+
+
+GCLOUD = """#!/bin/sh
+shift 4 # compute ssh HOST --
+exec {isolated} sh -c 'mount -t proc proc "$0/proc"; exec chroot "$0" env {steps} sh -c "$1"' {root} "$*"
+"""
+
+
+def test_the_documented_way_to_a_host_is_one(machine: Machine, tmp_path: Path) -> None:
+    """As the documents say it, with the machine behind `gcloud compute ssh`, and as a dry run."""
+    [way] = re.findall(r"```sh\n([^`]*bootstrap-host[^`]*)```", (CLONE / "docs/deploy.md").read_text())
+    gcloud = tmp_path / "gcloud"
+    gcloud.write_text(GCLOUD.format(isolated=" ".join(isolated()), root=machine.root, steps=STEPS))
+    gcloud.chmod(0o755)
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh/jenkins.pub").write_text(machine.install("cat /opt/right.pub").stdout)
+    machine.write("/usr/bin/sudo", '#!/bin/sh\nexec "$@"\n', mode="755")
+    machine.install("mv /opt/deploy /opt/kept")
+
+    environ = {**os.environ, "HOME": str(tmp_path), "PATH": f"{tmp_path}:{os.environ['PATH']}"}
+    command = ["bash", "-euo", "pipefail", "-c", way.replace("bootstrap-host", "bootstrap-host --dry-run")]
+    done = subprocess.run(command, cwd=CLONE, env=environ, capture_output=True, text=True, timeout=60, check=False)
+    machine.install("rm -r /opt/deploy /usr/bin/sudo; mv /opt/kept /opt/deploy")
+
+    assert done.returncode == 0, done.stderr
+    assert "would write /etc/fail2ban/jail.d/damso-allow.local" in done.stdout
 
 
 def test_ssh_takes_keys_only(machine: Machine) -> None:
