@@ -83,7 +83,7 @@ gate_keep_proof() { # TAG
   local proof
   proof=$(sed -n 's/^proof //p' "$GATE_SAID")
   [ -n "$proof" ] || return 0
-  put "releases/$1-$(date -u +%Y%m%dT%H%M%SZ).json" "$proof"
+  put "releases/$1-$(date -u +%Y%m%dT%H%M%SZ).json" "$proof" || complain "the proof could not be kept, see above: $proof"
 }
 
 gate_wait_for() { # PATTERN SECONDS

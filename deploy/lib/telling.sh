@@ -3,6 +3,7 @@
 # Telling fails no deploy: neither a full disk nor a log of another user's.
 
 STEPS=0
+LOG=$DAMSO_HOME/log/deploy.json
 LOG_LOST=
 
 say() {
@@ -35,18 +36,16 @@ tell() { # LEVEL MESSAGE [ACTION]
 }
 
 log() { # SECONDS MILLISECONDS LEVEL MESSAGE [ACTION]
-  local file=$DAMSO_HOME/log/deploy.json
   { TZ=UTC printf '{"@timestamp":"%(%Y-%m-%dT%H:%M:%S)T.%sZ","log.level":"%s","message":%s,"ecs.version":"8.11.0","service.name":"damso-deploy","event.dataset":"damso.deploy","event.action":%s,"process.pid":%d,"labels":{"tag":%s,"from":%s,"to":%s}}\n' \
     "$1" "$2" "$3" "$(json "$4")" "$(json "${5:-}")" $$ \
-    "$(json "${TAG:-}")" "$(json "${FROM:-}")" "$(json "${TO:-}")" >>"$file"; } 2>/dev/null &&
-    belongs_to_its_directory "$file"
+    "$(json "${TAG:-}")" "$(json "${FROM:-}")" "$(json "${TO:-}")" >>"$LOG"; } 2>/dev/null &&
+    belongs_to_its_directory "$LOG"
 }
 
 lose_log() {
   [ -z "$LOG_LOST" ] || return 0
   LOG_LOST=yes
-  printf 'warning: %s can not be written, going on without it. If it is another user'"'"'s: as root, chown --reference=%s %s\n' \
-    "$DAMSO_HOME/log/deploy.json" "$DAMSO_HOME/log" "$DAMSO_HOME/log/deploy.json" || true
+  echo "warning: $LOG can not be written, going on without it. Is it another user's? As root, chown --reference=$(dirname "$LOG") $LOG" || true
 }
 
 json() {

@@ -16,7 +16,7 @@ from tests.deploy.host import Host
 KILLED = -9
 STEPS = 18
 EVERY_STEP = range(1, STEPS + 1)
-REPAIR_STEPS = 25  # at most: what a recovery may take, and a deploy
+REPAIR_STEPS = 28  # at most: what a recovery may take, and a deploy
 HOSTS = 2
 
 
