@@ -328,7 +328,7 @@ def follows(sides: Sides) -> bool:
     return bool(sides.root(TARGET, "SELECT IS_USED_LOCK('damso_move')")[0][0])
 
 
-@pytest.mark.parametrize(("end", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 0), (signal.SIGINT, 0)])
+@pytest.mark.parametrize(("end", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 0)])
 def test_what_follows_ends_with_whoever_started_it(moving: Host, sides: Sides, end: signal.Signals, code: int) -> None:
     with moving_database(moving, sides, "start") as run:
         assert run.stdout
