@@ -273,7 +273,5 @@ async def _logged(work: Coroutine[Any, Any, Any], trace: Trace | None) -> None:
     with trace.over() if trace else nullcontext():
         try:
             await work
-        except asyncio.CancelledError:
-            raise
         except Exception:  # top of a task: nobody awaits it, so this is where it is heard of
             logger.exception("a task of the chat failed")

@@ -58,7 +58,7 @@ class Relay:
         """Tells what waits, and whether anybody watches. Raises Untold."""
         try:
             for alert in self._waiting():
-                self._tell(alert["_source"]["text"])
+                self._tell(alert["_source"].get("text") or "An alert without a text: look into Kibana.")
                 self.elasticsearch.ask("DELETE", f"{INDEX}/_doc/{alert['_id']}?refresh=true")
             self.kibana.ask("GET", "api/status")
         except Refused as refusal:

@@ -144,6 +144,16 @@ def test_the_oldest_is_told_first(stand: Stand) -> None:
     assert stand.told == ["first", "second"]
 
 
+def test_an_alert_without_a_text_holds_back_no_other(stand: Stand) -> None:
+    stand.ring("", at="2026-11-24T12:00:01Z")
+    stand.ring("second", at="2026-11-24T12:00:02Z")
+
+    with relay(stand):
+        wait_until(lambda: stand.alerts == {})
+
+    assert stand.told == ["An alert without a text: look into Kibana.", "second"]
+
+
 @pytest.mark.parametrize("status", [500, 429, 404, 302])
 def test_what_the_webhook_refuses_is_told_again(stand: Stand, status: int) -> None:
     stand.webhook_answers = [status, status]
