@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -21,15 +22,16 @@ def following(box: Box) -> str:
     """An image whose deploy.move follows until its input ends."""
     lines = [f"FROM damso:{box.tag()}", "USER root", f'RUN echo "{FOLLOWS}" >deploy/move/__main__.py', "USER damso"]
     box.engine.docker("build", "-q", "-t", "damso:following", "-", given="\n".join(lines))
-    (box.home / "secrets/move").mkdir(exist_ok=True)
     return "following"
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
-def test_the_container_that_follows_ends_with_whoever_started_it(box: Box, following: str, end: signal.Signals) -> None:
+def test_the_container_that_follows_ends_with_whoever_started_it(
+    box: Box, following: str, tmp_path: Path, end: signal.Signals
+) -> None:
     with subprocess.Popen(
         [CLONE / "deploy/bin/move-database", "start"],
-        env={**os.environ, **box.environ, "TAG": following},
+        env={**os.environ, **box.environ, "TAG": following, "MOVE_DIR": str(tmp_path)},
         stdout=subprocess.PIPE,
         text=True,
     ) as run:
