@@ -180,10 +180,10 @@ class Session:
             if seen.type == "identify" and is_token_bad and self.access is None:
                 self.socket.close(CloseCode.BAD_TOKEN)
                 return
-            # Of a type given twice the first one counts, and msgspec's word for that is the only one to repeat content.
-            known = seen.type in CLIENT_TYPES and not why.startswith("Invalid value")
-            code = ErrorCode.INVALID if known else ErrorCode.UNKNOWN_TYPE
-            self._fail(code, ref=_ref_of(seen), detail=why if known else None)
+            # msgspec's word for a type that is none of ours, and the only one to repeat content.
+            unknown = why.startswith("Invalid value")
+            code = ErrorCode.UNKNOWN_TYPE if unknown else ErrorCode.INVALID
+            self._fail(code, ref=_ref_of(seen), detail=None if unknown else why)
 
     def _refuse_unreadable(self, payload: bytes) -> None:
         """Half a surrogate pair is a mistake in a frame, one that no store would take; all else is no JSON."""
@@ -371,7 +371,6 @@ def _ref_of(seen: Glimpse) -> str:
 
 Answers = dict[type, Callable[[Session, Any], None]]
 FRAMES = (Identify, MessageSend, Sync, ReadUpTo, StartTyping, RoomLeave, Ping)
-CLIENT_TYPES = {frame.__struct_config__.tag for frame in FRAMES}
 ANONYMOUS: Answers = {
     **dict.fromkeys(FRAMES, Session._identify_first),
     Identify: Session._identify,

@@ -211,6 +211,8 @@ async def test_twenty_invalid_frames_end_the_connection(wire: Wire):
         ({"type": "message.send", "client_id": "c", "text": None}, "invalid", "c"),
         ({"type": "message.send", "client_id": ["c"], "text": "x"}, "invalid", "message.send"),
         ({"type": ["ping"]}, "invalid", ""),
+        ({"type": None}, "invalid", ""),
+        ({"no": "type"}, "invalid", ""),
         ({"type": "x" * 9000}, "unknown_type", "x" * 64),
         ({"type": "Ping"}, "unknown_type", "Ping"),
         ("ping", "invalid", ""),
