@@ -2,6 +2,7 @@
 
 import re
 
+from django import forms
 from django.contrib.auth.models import AbstractBaseUser
 from django.urls import URLPattern, URLResolver, path
 from django.utils.translation import gettext_lazy as _
@@ -23,7 +24,10 @@ class SignInForm(OTPAdminAuthenticationForm):
     """
 
     otp_device = otp_challenge = None
+    otp_token = forms.CharField(required=False, help_text=_("The six digits of your app, or a recovery code."))
     otp_error_messages = OTPAdminAuthenticationForm.otp_error_messages | {
+        "token_required": _("Please enter your code."),
+        "invalid_token": _("Wrong code. Please make sure you have entered it correctly."),
         "device_required": _("This account has no second factor yet: manage.py second_factor gives it one."),
     }
 
@@ -34,6 +38,11 @@ class SignInForm(OTPAdminAuthenticationForm):
     def _chosen_device(self, user: AbstractBaseUser) -> Device | None:
         kind = TOTPDevice if OF_THE_APP.fullmatch(self.cleaned_data["otp_token"]) else StaticDevice
         return kind.objects.devices_for_user(user, confirmed=True).select_for_update().first()
+
+    def _update_form(self, user: AbstractBaseUser) -> None:
+        """The password was right, the code was not: both are typed again, for no page ever holds a password."""
+        del self.fields["username"].widget.attrs["autofocus"]
+        self.fields["password"].widget.attrs["autofocus"] = True
 
 
 class OperatorsSite(OTPAdminSite):

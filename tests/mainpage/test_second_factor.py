@@ -1,5 +1,6 @@
 """The operators' site asks for a password and for a code that only a device has."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -75,6 +76,28 @@ def test_a_wrong_code_does_not(enrolled: TOTPDevice, sign_in) -> None:
     wrong = f"{(int(code_of(enrolled)) + 1) % 1_000_000:06}"
 
     assert not sign_in(otp_token=wrong)
+
+
+def test_after_a_wrong_code_the_page_holds_no_password(enrolled: TOTPDevice, client: Client) -> None:
+    wrong = f"{(int(code_of(enrolled)) + 1) % 1_000_000:06}"
+    form = {"username": "keeper", "password": PASSWORD, "otp_token": wrong}
+
+    page = client.post("/admin/login/", form, headers={"Accept-Language": "en"}).content.decode()
+
+    assert "Wrong code." in page
+    assert PASSWORD not in page
+    assert re.findall(r'<input[^>]* name="(\w+)"[^>]* autofocus', page) == ["password"]  # the first that is empty
+
+
+@pytest.mark.parametrize(
+    ("language", "label", "help_text"),
+    [("en", "Code:", "or a recovery code"), ("ko", "인증 번호:", "복구 코드를")],
+)
+def test_the_form_says_what_a_code_is(client: Client, db: None, language: str, label: str, help_text: str) -> None:
+    page = client.get("/admin/login/", headers={"Accept-Language": language}).content.decode()
+
+    assert f">{label}</label>" in page
+    assert help_text in page
 
 
 def test_an_account_without_a_second_factor_does_not_get_in(keeper: User, sign_in, client: Client) -> None:
