@@ -115,6 +115,20 @@ async def test_the_local_bar_pairs_opens_and_closes(window, service: Served) -> 
         await expect(each.page.locator(".room .foot")).to_contain_text("이 대화는 여기까지예요")
 
 
+async def test_the_local_bar_says_when_nobody_could_be_paired(window) -> None:
+    spring = await window()
+    await sign_in_with_a_name(spring, "봄볕")
+    await introduce(
+        spring, nickname="봄볕", gender="여자", department="컴퓨터공학과", keywords=["음악", "고양이", "카페"]
+    )
+    await spring.page.get_by_role("switch").press("Space")
+    await spring.shows("쉬는 중이에요")
+
+    await spring.click("열기")
+
+    await expect(spring.page.locator("#announcer")).to_contain_text("짝지을 사람이 없었어요. 불을 켜고")
+
+
 async def sign_in_as_a_person_of_the_list(window: Window, name: str) -> None:
     await window.open()
     await window.click("카카오 로그인")

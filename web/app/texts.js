@@ -178,6 +178,7 @@ export const TEXTS = {
   "local.scheduled": ["{date} 밤은 아직 그대로예요.", "Nothing has happened to the night of {date} yet."],
   "local.paired": ["{date} 밤의 짝을 지었어요.", "The night of {date} is paired."],
   "local.opened": ["{date} 밤의 방을 열었어요.", "The rooms of {date} are open."],
+  "local.nobody": ["{date} 밤은 짝지을 사람이 없었어요. 불을 켜고 다음 밤으로 넘어가 주세요.", "Nobody could be paired for the night of {date}. Switch your light on and go on to the next night."],
   "local.closed": ["{date} 밤의 방을 닫았어요.", "The rooms of {date} are closed."],
   "local.failed": ["안 됐어요: {why}", "That did not work: {why}"],
 

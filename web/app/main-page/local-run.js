@@ -38,9 +38,13 @@ async function takeStep(base, step) {
       body: JSON.stringify({ step }),
     });
     const answer = await response.json();
-    if (response.ok) return t(SAID[answer.round.state], answer.round);
+    if (response.ok) return t(wordsFor(step, answer), answer.round);
     return t("local.failed", { why: answer.detail ?? response.status });
   } catch (error) {
     return t("local.failed", { why: error.message });
   }
+}
+
+function wordsFor(step, { round, rooms }) {
+  return step !== "close" && rooms === 0 ? "local.nobody" : SAID[round.state];
 }
