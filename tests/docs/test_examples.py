@@ -13,7 +13,7 @@ EXAMPLES = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 def test_examples_of_the_guide_work_in_their_order(docs_service: Served) -> None:
     examples = EXAMPLES.findall(GUIDE.read_text())
-    script = "\necho\n".join(examples).replace("http://127.0.0.1:8000", docs_service.base_url)
+    script = "\necho\n".join(examples).replace("http://127.0.0.1:8001", docs_service.base_url)
     assert docs_service.base_url in script
 
     ran = subprocess.run(
