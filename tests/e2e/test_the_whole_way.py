@@ -126,7 +126,8 @@ async def test_the_local_bar_says_when_nobody_could_be_paired(window) -> None:
 
     await spring.click("열기")
 
-    await expect(spring.page.locator("#announcer")).to_contain_text("짝지을 사람이 없었어요. 불을 켜고")
+    for place in ("#announcer", ".ops"):
+        await expect(spring.page.locator(place)).to_contain_text("짝지을 사람이 없었어요. 불을 켜고")
 
 
 async def sign_in_as_a_person_of_the_list(window: Window, name: str) -> None:

@@ -19,13 +19,11 @@ export async function isLocalRun(base) {
   }
 }
 
-/** `onDone()` after a step was taken; `announce` says what the server answered. */
-export function localRunBar(base, { onDone, announce }) {
-  const take = async (step) => {
-    announce(await takeStep(base, step));
-    onDone();
-  };
+/** `said`: what came of the last step; `onDone(said)` after the next one. */
+export function localRunBar(base, { said, onDone }) {
+  const take = async (step) => onDone(await takeStep(base, step));
   return el("div", { class: "ops", role: "group", "aria-label": t("local.label") },
+    said && el("p", {}, said),
     el("b", {}, t("local.run")),
     STEPS.map((step) => el("button", { type: "button", id: `local-${step}`, on: { click: () => take(step) } }, t(`local.${step}`))));
 }

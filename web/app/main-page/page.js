@@ -34,6 +34,7 @@ export class MainPage {
   #failedSwitch = false;
   #celebrating = false;
   #isLocal = false;
+  #localStep = null;                     // what came of the last one
   #offs = [];
   #left = false;
   #slot;
@@ -178,6 +179,12 @@ export class MainPage {
     if (this.#isLocal && this.#main && !this.#left) this.#draw();
   }
 
+  #afterLocalStep(said) {
+    this.#localStep = said;
+    this.#app.announce(said);
+    this.#load({ celebrate: true });
+  }
+
   async #setActive(active) {
     const { client } = this.#app;
     this.#failedSwitch = false;
@@ -201,7 +208,7 @@ export class MainPage {
   /** `dark`: before the lamps come on. */
   #draw({ dark = false } = {}) {
     if (this.#celebrating) return;
-    const { base, announce, client } = this.#app;
+    const { base, client } = this.#app;
     const now = client.now();
     this.#situation = situationOf(this.#main, now);
     this.#drawnAs = this.#situation.name;
@@ -209,7 +216,7 @@ export class MainPage {
     this.#keepingFocus(() => this.home.replaceChildren(...present([
       hero(this.#main, dark ? { ...this.#situation, ...BEFORE_THE_LAMPS } : this.#situation, now),
       el("div", { class: "home-body" }, this.#cards(now)),
-      this.#isLocal && localRunBar(base, { announce, onDone: () => this.#load({ celebrate: true }) }),
+      this.#isLocal && localRunBar(base, { said: this.#localStep, onDone: (said) => this.#afterLocalStep(said) }),
     ])));
     setUnread(this.#main.room?.state === "open" ? this.#main.room.unread : 0);
     this.#schedule();
