@@ -10,6 +10,14 @@ compose() {
   "$DEPLOY/bin/compose" "$@" 9>&-
 }
 
+# The engine and its Compose.
+be_answers() {
+  local why
+  why=$({ docker version && compose version; } 2>&1 >/dev/null 9>&-) && return
+  complain "the containers can't be looked at: ${why##*$'\n'}"
+  return 1
+}
+
 # The image is here, or can be fetched.
 be_check() { # TAG
   setting IMAGE damso

@@ -24,8 +24,15 @@ check_tag() {
   exit 2
 }
 
+# A host on which nothing runs yet.
+check_set_up() {
+  [ ! -e "$LIVE/upstream.conf" ] || return 0
+  complain "$(id -un) finds no $LIVE/upstream.conf: this host is not set up. Begin with docs/deploy.md, \"A server, the first time\"; deploy/bin/configure-nginx writes that file"
+  return 1
+}
+
 check_all() { # TAG
-  check_tree && check_upstream && check_nginx && be_check "$1"
+  check_tree && check_upstream && be_answers && check_nginx && be_check "$1"
 }
 
 # A switch copies the whole tree, the key of the certificate too, and replaces a file of it.

@@ -34,12 +34,11 @@ read_settings() {
   local host=${ALLOWED_HOSTS%%,*} port=${HTTPS_PORT##*:}
   setting SITE "https://$host$([ "$port" = 443 ] || printf ':%s' "$port")"
   setting FRONT_ADDRESS "127.0.0.1:$port"
-  make_directories
 }
 
 make_directories() {
-  mkdir -p "$STATE/releases" "$DAMSO_HOME/log" "$DAMSO_RUN"
-  belongs_to_its_directory "$STATE/releases"
+  mkdir -p "$STATE/releases" "$DAMSO_HOME/log" "$DAMSO_RUN" &&
+    belongs_to_its_directory "$STATE/releases"
 }
 
 declare -A IN_FILE=()

@@ -20,11 +20,23 @@ alone() {
   # Whoever starts a deploy may hold it already.
   [ /proc/self/fd/9 -ef "$STATE/lock" ] || exec 9>"$STATE/lock" || end_for lock
   belongs_to_its_directory "$STATE/lock"
+  wait_for_lock
+  rm -f "$STATE"/.tmp.* # what killed runs had not written to the end
+}
+
+# The same for a dry run, which leaves no trace: where no lock is nobody is at work.
+alone_without_a_trace() {
+  refuse_what_is_not_ours
+  [ -e "$STATE/lock" ] || return 0
+  [ /proc/self/fd/9 -ef "$STATE/lock" ] || exec 9<"$STATE/lock" || end_for lock
+  wait_for_lock
+}
+
+wait_for_lock() {
   if ! flock -w "$LOCK_PATIENCE" 9; then
     complain "another deploy is at work here: see deploy --status"
     exit 75
   fi
-  rm -f "$STATE"/.tmp.* # what killed runs had not written to the end
   if ! wait_for_before_switch; then
     complain "it did not end within $BEFORE_SWITCH_WITHIN s: see move-database status"
     exit 75

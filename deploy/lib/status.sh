@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 
 status() {
+  check_set_up && be_answers || return 1
   printf 'upstream.conf  %s\n' "$(generation_in_file)"
   printf 'nginx answers  %s\n' "$(generation_in_force)"
   printf 'phase          %s%s\n' "$(phase)" "$(described_journal)"

@@ -3,6 +3,7 @@
 # is taken back. The order of the steps, and the races it excludes: docs/decisions.
 
 deploy() { # TAG
+  check_set_up || return 1
   choose "$1"
   check_all "$TAG" &&
     step "write down what is about to happen" journal start &&

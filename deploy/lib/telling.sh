@@ -43,7 +43,7 @@ log() { # SECONDS MILLISECONDS LEVEL MESSAGE [ACTION]
 }
 
 lose_log() {
-  [ -z "$LOG_LOST" ] || return 0
+  [ -z "$LOG_LOST" ] && [ -d "$(dirname "$LOG")" ] || return 0 # before the first effect there may be none
   LOG_LOST=yes
   echo "warning: $LOG can not be written, going on without it. Is it another user's? As root, chown --reference=$(dirname "$LOG") $LOG" || true
 }

@@ -110,3 +110,46 @@ def test_a_dry_run_says_what_it_would_do_and_does_nothing(machine: Machine, word
 
     assert says in told.stdout + told.stderr
     assert machine.did() == []
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        ("deploy --status", 1, 'Begin with docs/deploy.md, "A server, the first time"'),
+        ("deploy --dry-run v1", 1, 'Begin with docs/deploy.md, "A server, the first time"'),
+        ("deploy --recover --dry-run", 0, "nothing was ever deployed here"),
+        ("rollback --dry-run", 1, "no version served before this one"),
+        ("manage check", 2, "home/env is missing"),
+    ],
+)
+def test_who_looks_at_a_host_on_which_nothing_is_set_up_leaves_nothing(
+    machine: Machine, words: str, code: int, says: str
+) -> None:
+    told = machine.run(*words.split())
+
+    assert (told.returncode, machine.did()) == (code, [])
+    assert says in told.stdout + told.stderr
+    assert "sed:" not in told.stderr
+
+
+def test_that_docker_does_not_answer_is_said_once(machine: Machine) -> None:
+    machine.give("home/env", "")
+    machine.give("home/nginx/upstream.conf", "")
+    machine.give("bin/docker", "#!/bin/sh\necho 'Cannot connect to the Docker daemon.' >&2\nexit 1\n")
+
+    told = machine.run("deploy", "--status")
+
+    assert (told.returncode, told.stderr) == (1, "")
+    assert told.stdout.count("Cannot connect to the Docker daemon.") == 1
+
+
+@pytest.mark.parametrize("words", ["compose ps", "manage check"])
+def test_that_compose_is_missing_is_said(machine: Machine, words: str) -> None:
+    machine.give("home/env", "")
+    machine.give("home/dumps/empty", "")
+    machine.give("bin/docker", "#!/bin/sh\necho \"unknown shorthand flag: 'f' in -f\" >&2\nexit 125\n")
+
+    told = machine.run(*words.split())
+
+    assert told.returncode == 2
+    assert told.stderr.startswith("'docker compose' is missing")

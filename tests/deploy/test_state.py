@@ -33,6 +33,7 @@ GATE = f"""
       done
     }}
     read_settings
+    make_directories
     gate_begin v2 && gate_judge v2 && echo "let through"
 """
 QUIET, GOOD = "baseline good", 'proof {"good": true}'
@@ -128,6 +129,16 @@ def test_a_deploy_goes_on_under_the_lock_of_whoever_started_it(state: Path) -> N
 
     assert (own.returncode, own.stdout) == (0, "under the lock\n"), own.stderr
     assert foreign.returncode == 75
+
+
+def test_a_dry_run_keeps_out_of_a_deploys_way_and_leaves_nothing(state: Path) -> None:
+    (state.parent / "inner").write_text(f"{IN_BASH} alone_without_a_trace; echo went on")
+
+    free = in_bash(state, "bash $STATE/../inner; ls -A $STATE", user=DEPLOYS)
+    meanwhile = in_bash(state, "alone; bash $STATE/../inner 9>&- && true", user=DEPLOYS)
+
+    assert (free.returncode, free.stdout) == (0, "went on\n"), free.stderr
+    assert meanwhile.returncode == 75
 
 
 def gate(state: Path, user: int, *, says: str, judges: str) -> "subprocess.CompletedProcess[str]":
