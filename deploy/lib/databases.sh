@@ -2,6 +2,9 @@
 # How scripts on the host reach MySQL (mariadb-client) and the message log (manage.py), with the secrets of DAMSO_HOME.
 # Passwords go through files that only we may read, never through arguments, which everybody on a host can see.
 
+# shellcheck source=deploy/lib/help.sh
+. "$(dirname "${BASH_SOURCE[0]}")/help.sh"
+
 DAMSO_HOME=${DAMSO_HOME:-/srv/damso}
 
 setting() { # NAME DEFAULT: from the environment, else from the host's env, else the default

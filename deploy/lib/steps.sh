@@ -1,5 +1,8 @@
 # shellcheck shell=bash
-# What the pipeline's scripts share: --help out of their own header, --dry-run, and a word before every effect.
+# What the pipeline's scripts share: --help, --dry-run, and a word before every effect.
+
+# shellcheck source=deploy/lib/help.sh
+. "$(dirname "${BASH_SOURCE[0]}")/help.sh"
 
 DRY_RUN=
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -21,10 +24,6 @@ run() {
 step() { # TITLE COMMAND…
   say "${DRY_RUN:+would }$1"
   [ -n "$DRY_RUN" ] || "${@:2}"
-}
-
-show_help() {
-  sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
 }
 
 needs() { # NAME…: settings that must not be empty

@@ -14,7 +14,9 @@ DOCKER = """#!/bin/sh
 echo "$*" >>"$ASKED"
 case $1 in image) exit 1 ;; esac
 """
+SCRIPTS = sorted(path.name for path in (CLONE / "deploy/bin").iterdir())
 CHANGES_NOTHING = re.compile(r"version|compose version|system df|image inspect .*")
+URL = "mysql://damso:secret@db:3306/damso"
 NOT_HERE = {"compose", "manage", "bootstrap-host"}  # docker's options, manage.py's; and tests/host
 WRONG = [
     *("backup --dry-rum", "backup --dry-run --what"),
@@ -78,9 +80,16 @@ def machine(tmp_path: Path) -> Machine:
 
 
 def test_every_script_is_looked_at() -> None:
-    scripts = {path.name for path in (CLONE / "deploy/bin").iterdir()}
+    assert {words.partition(" ")[0] for words in WRONG} | NOT_HERE == set(SCRIPTS)
 
-    assert {words.partition(" ")[0] for words in WRONG} | NOT_HERE == scripts
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_help_is_there_for_whoever_asks(machine: Machine, script: str) -> None:
+    shown = machine.run(script, "--help")
+
+    assert (shown.returncode, shown.stderr, machine.did()) == (0, "", [])
+    assert script in shown.stdout
+    assert "set -euo" not in shown.stdout
 
 
 @pytest.mark.parametrize("words", WRONG)
@@ -153,3 +162,27 @@ def test_that_compose_is_missing_is_said(machine: Machine, words: str) -> None:
 
     assert told.returncode == 2
     assert told.stderr.startswith("'docker compose' is missing")
+
+
+@pytest.mark.parametrize(
+    ("settings", "code", "says"),
+    [
+        ({}, 1, "secrets/database_url can not be read, and DATABASE_URL is not set"),
+        ({"DATABASE_URL": URL, "BACKUP_DIR": "/nonexistent"}, 1, "/nonexistent is not there."),
+        ({"DATABASE_URL": URL, "BACKUP_DAYS": "some"}, 1, "BACKUP_DAYS=some: write a number of days."),
+        ({"DATABASE_URL": URL}, 0, "would back up mysql://…@db:3306/damso and MongoDB to "),
+        ({"DATABASE_URL": URL, "BACKUP_COPY": "offsite"}, 0, "keep 14 days and copy it with offsite\n"),
+    ],
+)
+def test_a_dry_run_of_a_backup_tells_what_would_be_done_or_what_is_wrong(
+    machine: Machine, settings: dict[str, str], code: int, says: str
+) -> None:
+    machine.give("home/backup/empty", "")
+    machine.environ |= {"DATABASE_URL": "", **settings}
+
+    told = machine.run("backup", "--dry-run")
+
+    assert (told.returncode, machine.did()) == (code, [])
+    assert says in told.stderr
+    assert ("would" in told.stderr) == (code == 0)
+    assert "secret" not in told.stderr.replace("secrets/", "")
