@@ -24,7 +24,7 @@ check_tag() {
   exit 2
 }
 
-# A host on which nothing runs yet.
+# There is a tree that says who serves.
 check_set_up() {
   [ ! -e "$LIVE/upstream.conf" ] || return 0
   complain "$(id -un) finds no $LIVE/upstream.conf: this host is not set up. Begin with docs/deploy.md, \"A server, the first time\"; deploy/bin/configure-nginx writes that file"
