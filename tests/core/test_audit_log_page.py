@@ -1,5 +1,7 @@
 """The audit log in the admin: found by who, what and whom; changed by nobody."""
 
+from datetime import UTC, datetime
+
 import pytest
 from django.test import Client
 
@@ -54,10 +56,13 @@ def test_it_is_narrowed_by_what_whom_and_who(staff: Client, query: str, actions:
 @pytest.mark.usefixtures("written")
 def test_an_entry_is_shown_whole(staff: Client) -> None:
     entry = AuditEntry.objects.earliest("id")
+    AuditEntry.objects.filter(pk=entry.pk).update(at=datetime(2031, 2, 28, 13, 5, tzinfo=UTC))
 
     text = staff.get(f"{PAGE}{entry.pk}/change/").content.decode()
 
     assert all(part in text for part in ("mina", "suspend", "member 17", "report 5", "2031-03-03"))
+    assert "2031-02-28 22:05" in text  # Seoul's
+    assert "History" not in text
 
 
 @pytest.mark.django_db(transaction=True)
@@ -66,8 +71,10 @@ def test_what_takes_many_transactions_is_listed_with_its_outcome(staff: Client) 
         done["outcome"] = "purged"
 
     text = staff.get(PAGE).content.decode()
+    last = staff.get(f"{PAGE}{AuditEntry.objects.latest('id').pk}/change/").content.decode()
 
     assert text.index("purged") < text.index("begun")
+    assert '<div class="readonly">purged</div>' in last
 
 
 @pytest.mark.usefixtures("written")

@@ -12,6 +12,8 @@ from django_otp.plugins.otp_static.models import StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from core.ledger.models import AuditEntry
+from dev.stack.mariadb import MariaDB
+from tests.commands import Terminal, started
 
 PASSWORD = "a long enough password"
 
@@ -121,6 +123,19 @@ def test_a_recovery_code_works_once(enrolled: TOTPDevice, sign_in, client: Clien
     client.logout()
 
     assert not sign_in(otp_token=token.token)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_on_a_terminal_the_secret_is_a_square_to_scan(mariadb: MariaDB, keeper: User) -> None:
+    command = ("second_factor", "keeper", "--by", "root")
+    with Terminal() as terminal, started(mariadb, *command, terminal=terminal) as process:
+        assert process.wait(timeout=60) == 0
+        shown = terminal.shown()
+
+    code, _ = shown.split("For the authenticator app:")
+    lines = code.splitlines()
+    assert {len(line) for line in lines} == {2 * len(lines) - 1}  # a character is two modules high
+    assert len(lines) > 20
 
 
 def test_a_second_one_is_only_given_in_place_of_the_first(enrolled: TOTPDevice, sign_in) -> None:

@@ -1,5 +1,6 @@
 import secrets
 from argparse import ArgumentParser
+from io import StringIO
 from typing import Any
 
 import qrcode
@@ -44,8 +45,9 @@ class Command(BaseCommand):
     def _show(self, url: str, recovery: list[str]) -> None:
         """Once: neither can be read again."""
         if self.stdout.isatty():
-            code = qrcode.QRCode()
+            code, drawn = qrcode.QRCode(), StringIO()
             code.add_data(url)
-            code.print_ascii(out=self.stdout, invert=True)
+            code.print_ascii(out=drawn, invert=True)
+            self.stdout.write(drawn.getvalue())
         self.stdout.write(f"For the authenticator app: {url}")
         self.stdout.write(f"Each works once, should the app be lost: {' '.join(recovery)}")
