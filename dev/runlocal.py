@@ -7,6 +7,7 @@ same stack. Children are started on a leash, so that even `kill -9` leaves none 
 import fcntl
 import os
 import secrets
+import shlex
 import signal
 import sys
 import time
@@ -26,6 +27,7 @@ from dev.stack.ports import free_port, is_free
 from dev.stack.process import CLONE, Process, StackError, described
 from dev.stack.redis import RedisServer, wheel_binary
 
+USUAL = CLONE / ".local"
 WATCH_SECONDS = 0.2
 STOPPED_BY = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -47,7 +49,7 @@ def main() -> int:
 
 def where_to_run(environ: Mapping[str, str]) -> tuple[Path, int]:
     """LOCAL_DIR, made if need be, and PORT."""
-    directory = Path(environ.get("LOCAL_DIR") or CLONE / ".local").resolve()
+    directory = Path(environ.get("LOCAL_DIR") or USUAL).resolve()
     port = environ.get("PORT") or "8000"
     if not port.isdecimal() or not 1024 <= int(port) <= 65535:
         raise StackError(f"PORT is {port!r}; choose a number from 1024 to 65535.")
@@ -105,7 +107,7 @@ class LocalRun:
         if not is_free(self.port):
             raise StackError(
                 f"Port {self.port} is taken by another program.\n"
-                f"Stop that one, or choose another port: PORT={self.port + 1} make run"
+                f"Stop that one, or choose another port: {self.own_directory}PORT={self.port + 1} make run"
             )
         started = time.monotonic()
         print(f"Starting Damso; its data are in {shown(self.directory)}/", flush=True)
@@ -180,18 +182,24 @@ class LocalRun:
         do()
         print(f"{time.monotonic() - started:5.1f} s", flush=True)
 
+    @property
+    def own_directory(self) -> str:
+        """What a command must begin with to mean this run's data and not those of another."""
+        return "" if self.directory == USUAL else f"LOCAL_DIR={shlex.quote(shown(self.directory))} "
+
     def log(self, name: str) -> Path:
         return self.directory / "logs" / f"{name}.log"
 
     def welcome(self, seconds: float) -> str:
         url = f"http://127.0.0.1:{self.port}"
+        manage = f"{self.own_directory}.venv/bin/python manage.py"
         return f"""\
 Damso is up after {seconds:.0f} s.
 
   {url + "/":<34} the service: sign in as anybody; for the other one take a private window
   {url + "/docs/":<34} the REST API
   {shown(self.directory / "logs") + "/":<34} what every part says
-  manage.py                          talks to this stack from another terminal, as .venv/bin/python manage.py
+  manage.py                          talks to this stack from another terminal, as {manage}
 
 Ctrl-C stops it; the data stay."""
 

@@ -99,6 +99,7 @@ def start(used_before: Path) -> Iterator[Callable[..., Run]]:
 
 def test_a_run_serves_and_says_where(run: Run) -> None:
     assert f"{run.url}/ " in run.output
+    assert f"as LOCAL_DIR={run.environ['LOCAL_DIR']} .venv/bin/python manage.py\n" in run.output
     assert get(f"{run.url}/healthz/ready")["status"] == "ready"
 
 
@@ -129,7 +130,7 @@ def test_a_taken_port_is_told_with_another_one(run: Run, start: Callable[..., Ru
 
     assert second.wait_for_end() == 1
     assert f"Port {port} is taken by another program." in second.output
-    assert f"PORT={port + 1} make run" in second.output
+    assert f"LOCAL_DIR={second.environ['LOCAL_DIR']} PORT={port + 1} make run" in second.output
 
 
 def test_a_second_run_on_the_same_data_is_refused(run: Run, start: Callable[..., Run]) -> None:
