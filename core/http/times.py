@@ -29,6 +29,11 @@ def local(moment: datetime) -> datetime:
     return moment.astimezone(service_zone())
 
 
+def shown(moment: datetime) -> str:
+    """For an operator's eyes: to the second, as clocks in the service's zone show it, with their offset."""
+    return local(moment).isoformat(timespec="seconds")
+
+
 def at_local(day: date, clock: time) -> datetime:
     """The moment when clocks in the service's zone show it."""
     return datetime.combine(day, clock, service_zone())

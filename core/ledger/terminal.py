@@ -21,11 +21,9 @@ REASON_MAX = 500  # characters, as the audit log has room for
 NAME_MAX = 150
 
 
-class WrongArguments(CommandError):
-    """What was asked for is not there, or can't be meant. Nothing was changed."""
-
-    def __init__(self, said: str) -> None:
-        super().__init__(said, returncode=WRONG)
+def wrong_arguments(said: str) -> CommandError:
+    """To be raised: what was asked for is not there, or can't be meant. Nothing was changed."""
+    return CommandError(said, returncode=WRONG)
 
 
 class Interrupted(CommandError):
@@ -137,11 +135,11 @@ def interruptible(what: str, total: int) -> Iterator[Advance]:
 
 
 def must_be_new(file: Path) -> None:
-    """Raises WrongArguments."""
+    """Raises CommandError."""
     if file.exists():
-        raise WrongArguments(f"{file} is there already: name another one.")
+        raise wrong_arguments(f"{file} is there already: name another one.")
     if not file.absolute().parent.is_dir():
-        raise WrongArguments(f"There is no directory {file.absolute().parent}.")
+        raise wrong_arguments(f"There is no directory {file.absolute().parent}.")
 
 
 def for_my_eyes(path: str, flags: int) -> int:

@@ -27,7 +27,7 @@ def test_closing_leaves_no_room_and_no_session(service: Served, call: Call):
     [pair] = opened(service, 1)
     assert call(pair["tokens"][0], "GET", f"/rooms/{pair['room']}").status_code == 200
 
-    service.manage("synthetic_pairs", "--close")
+    assert "rooms are removed" in service.manage("synthetic_pairs", "--close")
 
     assert call(pair["tokens"][0], "GET", "/rooms").status_code == 401
     code = f"from chat.models import Room; print(Room.objects.filter(id={pair['room']}).count())"

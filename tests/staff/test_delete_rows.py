@@ -354,11 +354,24 @@ def test_rows_that_others_point_at_are_refused(tmp_path: Path) -> None:
     member = Member.objects.create(kakao_id=1)
     Session.objects.create(member=member, client="web")
 
-    with pytest.raises(CommandError, match=r"Other rows point at these, delete them first.*Deleted: 0\."):
+    with pytest.raises(CommandError, match=r"Other rows point at these.*Nothing was deleted, and .*dump removed\."):
         run("delete_rows", "accounts_member", "--where", "kakao_id = 1", "--dump", tmp_path / "dump", *DONE)
 
     assert Member.objects.count() == 1
+    assert not (tmp_path / "dump").exists()
     assert outcomes() == ["begun", "refused"]
+
+
+def test_rows_that_were_deleted_before_one_is_refused_are_in_the_dump(tmp_path: Path) -> None:
+    Member.objects.create(kakao_id=1)
+    Session.objects.create(member=Member.objects.create(kakao_id=2), client="web")
+    dump = tmp_path / "dump"
+
+    with pytest.raises(CommandError, match=r"Deleted: 1 rows, kept in .*dump; run it again with another file"):
+        run("delete_rows", "accounts_member", "--where", "kakao_id > 0", "--batch", 1, "--dump", dump, *DONE)
+
+    assert "Brought back: 1 rows. There already: 1." in run("restore_rows", dump, *DONE)
+    assert Member.objects.count() == 2
 
 
 @pytest.mark.parametrize(

@@ -121,11 +121,18 @@ def test_a_suspension_is_set_and_lifted(pair: tuple[int, int]) -> None:
     ]
 
 
+def test_times_are_told_as_the_services_clocks_show_them(pair: tuple[int, int]) -> None:
+    said = run("suspend_member", pair[0], "--until", "2099-01-01T00:00Z", *WHY, "--dry-run")
+
+    assert "not suspended; will be suspended until 2099-01-01T09:00:00+09:00." in said
+
+
 def test_who_is_not_suspended_is_let_in_already(pair: tuple[int, int]) -> None:
     said = run("suspend_member", pair[0], "--lift", *DONE)
 
-    assert "not suspended, nothing is left to do." in said
-    assert (said.splitlines()[-1], written_down()) == ("Nothing was left to do.", [])
+    told, ended = said.splitlines()
+    assert told.endswith(": not suspended.")
+    assert (ended, written_down()) == ("Nothing was left to do.", [])
 
 
 @pytest.mark.parametrize(
@@ -178,7 +185,7 @@ def test_a_member_is_erased_with_their_room(pair: tuple[int, int], room: int) ->
     row = Member.objects.get(id=member)
     assert (row.kakao_id, row.withdrawn_at is not None) == (None, True)
     assert Room.objects.get(id=room).closed_reason == "left"
-    assert "nothing is left to do" in again
+    assert again.endswith(": erased already.\nNothing was left to do.\n")
     assert written_down() == [("mina", "erase", f"member {member}", "ticket 12")]
 
 
@@ -287,7 +294,9 @@ def test_what_is_wrong_is_said_in_a_line_and_ends_with_2(
         execute_from_command_line(["manage.py", *command.split(), *DONE])
 
     assert ended.value.code == 2
-    assert said in capsys.readouterr().err.splitlines()[-1]
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert said in line
+    assert line.startswith(("CommandError: ", f"manage.py {command.split()[0]}: error: "))
     assert written_down() == []
 
 

@@ -6,9 +6,9 @@ from django.utils import timezone
 
 from accounts import selectors
 from accounts.services import standing
-from core.http.times import iso
+from core.http.times import shown
 from core.ledger import arguments
-from core.ledger.terminal import StaffCommand, WrongArguments
+from core.ledger.terminal import StaffCommand, wrong_arguments
 
 DAYS_MAX = 3650
 
@@ -28,14 +28,14 @@ class Command(StaffCommand):
     def plan(self, options: dict[str, Any]) -> list[str]:
         known = selectors.known(options["member"])
         if known is None or known.withdrawn_at:
-            raise WrongArguments(f"There is no member {options['member']}.")
+            raise wrong_arguments(f"There is no member {options['member']}.")
         before, until = known.suspended_until, moment(options)
         is_suspended = before is not None and before > timezone.now()
         self.is_needless = options["lift"] and not is_suspended
         if self.is_needless:
-            return [f"{known}: not suspended, nothing is left to do."]
-        now = f"suspended until {iso(before)}" if before and is_suspended else "not suspended"
-        return [f"{known}: {now}; will be {f'suspended until {iso(until)}' if until else 'let in again'}."]
+            return [f"{known}: not suspended."]
+        now = f"suspended until {shown(before)}" if before and is_suspended else "not suspended"
+        return [f"{known}: {now}; will be {f'suspended until {shown(until)}' if until else 'let in again'}."]
 
     def carry_out(self, options: dict[str, Any]) -> str:
         if self.is_needless:

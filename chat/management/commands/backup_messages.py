@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 from pymongo.errors import PyMongoError
 
 from chat.message_log import backup
-from core.ledger.terminal import WrongArguments, interruptible
+from core.ledger.terminal import interruptible, wrong_arguments
 
 
 class Command(BaseCommand):
@@ -26,7 +26,7 @@ class Command(BaseCommand):
         except PyMongoError as error:
             raise CommandError(f"MongoDB could not be read through ({type(error).__name__}: {error}).") from error
         except backup.BackupError as error:
-            raise WrongArguments(str(error)) from error
+            raise wrong_arguments(str(error)) from error
         except OSError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(json.dumps(numbers))

@@ -3,10 +3,10 @@ from typing import Any
 
 from chat import selectors
 from chat.services import rooms
-from core.http.times import iso
+from core.http.times import shown
 from core.ledger import progress
 from core.ledger.arguments import some_id
-from core.ledger.terminal import Interrupted, StaffCommand, WrongArguments
+from core.ledger.terminal import Interrupted, StaffCommand, wrong_arguments
 
 
 class Command(StaffCommand):
@@ -20,11 +20,11 @@ class Command(StaffCommand):
         known = {room.id: room for room in selectors.rooms_by_id(options["rooms"])}
         unknown = [str(room) for room in options["rooms"] if room not in known]
         if unknown:
-            raise WrongArguments(f"There is no room {', '.join(unknown)}. Nothing was changed.")
+            raise wrong_arguments(f"There is no room {', '.join(unknown)}. Nothing was changed.")
         return [
-            f"Room {room.id} is closed already, since {iso(room.closed_at)}."
+            f"Room {room.id} is closed already, since {shown(room.closed_at)}."
             if room.closed_at
-            else f"Room {room.id}, open since {iso(room.opens_at)}, will be closed."
+            else f"Room {room.id}, open since {shown(room.opens_at)}, will be closed."
             for room in known.values()
         ]
 

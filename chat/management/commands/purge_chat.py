@@ -9,7 +9,7 @@ from django.utils import timezone
 from pymongo.errors import PyMongoError
 
 from chat.services import retention
-from core.http.times import iso
+from core.http.times import iso, shown
 from core.ledger import audit, progress
 from core.ledger.arguments import count_up_to
 from core.ledger.terminal import Interrupted, StaffCommand
@@ -40,7 +40,7 @@ class Command(StaffCommand):
         except (PyMongoError, DatabaseError) as error:
             raise CommandError(f"A database does not answer ({type(error).__name__}).") from error
         lines = [
-            f"Rooms that closed before {iso(self.closed_before)} with anything said in them: {self.made.rooms}. "
+            f"Rooms that closed before {shown(self.closed_before)} with anything said in them: {self.made.rooms}. "
             f"Messages: {self.made.messages}."
         ]
         if self.made.waiting:

@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 from pymongo.errors import PyMongoError
 
 from chat.message_log import backup
-from core.ledger.terminal import WrongArguments, interruptible
+from core.ledger.terminal import interruptible, wrong_arguments
 
 
 class Command(BaseCommand):
@@ -22,14 +22,14 @@ class Command(BaseCommand):
     def handle(self, *args: Any, directory: Path, **options: Any) -> None:
         try:
             if not directory.is_dir():
-                raise WrongArguments(f"There is no directory {directory}.")
+                raise wrong_arguments(f"There is no directory {directory}.")
             numbers = backup.look(directory)
             with interruptible("documents", sum(numbers.values())) as advance:
                 backup.read(directory, numbers, advance)
         except PyMongoError as error:
             raise CommandError(f"MongoDB did not take it ({type(error).__name__}: {error}).") from error
         except backup.BackupError as error:
-            raise WrongArguments(str(error)) from error
+            raise wrong_arguments(str(error)) from error
         except OSError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(json.dumps(numbers))

@@ -22,6 +22,8 @@ class Command(BaseCommand):
         self._close()
         if options["open"]:
             self.stdout.write(json.dumps(self._open(options["open"])))
+        else:
+            self.stdout.write("The synthetic pairs' rooms are removed, their members signed out.")
 
     def _open(self, number: int) -> list[dict[str, Any]]:
         members = synthetic_members.sign_in(2 * number)

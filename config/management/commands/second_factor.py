@@ -11,7 +11,7 @@ from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from core.ledger import audit
-from core.ledger.terminal import WrongArguments, a_name
+from core.ledger.terminal import a_name, wrong_arguments
 
 RECOVERY_CODES = 8
 
@@ -29,7 +29,7 @@ class Command(BaseCommand):
         username = options["username"]
         user = get_user_model().objects.filter(username=username, is_staff=True, is_active=True).first()
         if user is None:
-            raise WrongArguments(f"There is no active staff account {username!r}; createsuperuser makes one.")
+            raise wrong_arguments(f"There is no active staff account {username!r}; createsuperuser makes one.")
         devices = TOTPDevice.objects.filter(user=user)
         if devices.exists() and not options["replace"]:
             raise CommandError(f"{username} has a second factor; --replace gives a new one.")

@@ -1,11 +1,10 @@
 from argparse import ArgumentParser
-from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from core.http.times import local
+from core.http.times import shown
 from core.ledger import outbox
 from core.ledger.arguments import EXAMPLE, moment
 from mainpage.rounds import Step, advance
@@ -35,8 +34,3 @@ class Command(BaseCommand):
 
 def line(step: Step) -> str:
     return f"{step.date} {step.old} → {step.new}: {'FAILED, ' if step.failed else ''}{step.said}"
-
-
-def shown(at: datetime) -> str:
-    """As the clock of the service's time zone shows it."""
-    return local(at).isoformat(timespec="seconds")

@@ -8,7 +8,7 @@ import accounts.selectors
 import chat.selectors
 from core.ledger import audit
 from core.ledger.arguments import some_id
-from core.ledger.terminal import StaffCommand, WrongArguments
+from core.ledger.terminal import StaffCommand, wrong_arguments
 from mainpage import withdrawal
 
 
@@ -29,9 +29,9 @@ class Command(StaffCommand):
     def plan(self, options: dict[str, Any]) -> list[str]:
         known = accounts.selectors.known(options["member"])
         if known is None:
-            raise WrongArguments(f"There is no member {options['member']}.")
+            raise wrong_arguments(f"There is no member {options['member']}.")
         if known.withdrawn_at:
-            return [f"{known}: erased already, nothing is left to do."]
+            return [f"{known}: erased already."]
         rooms = len(chat.selectors.open_rooms(options["member"]))
         return [f"{known}: will be erased for good. Open rooms that close: {rooms}."]
 

@@ -10,7 +10,7 @@ import accounts.selectors
 from core.errors import Unavailable
 from core.ledger import audit
 from core.ledger.arguments import some_id
-from core.ledger.terminal import Interrupted, StaffCommand, WrongArguments, a_file, for_my_eyes, must_be_new
+from core.ledger.terminal import Interrupted, StaffCommand, a_file, for_my_eyes, must_be_new, wrong_arguments
 from mainpage import export
 
 
@@ -25,7 +25,7 @@ class Command(StaffCommand):
     def plan(self, options: dict[str, Any]) -> list[str]:
         known = accounts.selectors.known(options["member"])
         if known is None or known.withdrawn_at:
-            raise WrongArguments(f"There is no member {options['member']}.")
+            raise wrong_arguments(f"There is no member {options['member']}.")
         must_be_new(options["file"])
         return [f"{known}: will be written to {options['file']}."]
 

@@ -10,7 +10,7 @@ from django.db import IntegrityError
 
 from core.ledger import audit, progress, rows
 from core.ledger.arguments import count_up_to
-from core.ledger.terminal import Interrupted, StaffCommand, WrongArguments, a_file, for_my_eyes, must_be_new
+from core.ledger.terminal import Interrupted, StaffCommand, a_file, for_my_eyes, must_be_new, wrong_arguments
 
 BATCH, LARGEST_BATCH = 500, 10_000  # rows of one transaction
 
@@ -39,7 +39,7 @@ class Command(StaffCommand):
         try:
             self.made = rows.plan(options["table"], options["where"])
         except rows.Refused as error:
-            raise WrongArguments(str(error)) from error
+            raise wrong_arguments(str(error)) from error
         pointed = (
             [f"Rows of {', '.join(self.made.pointed_at_by)} may point at them."] if self.made.pointed_at_by else []
         )
@@ -74,7 +74,7 @@ class Command(StaffCommand):
         except IntegrityError as error:
             done["outcome"] = "refused"
             raise CommandError(
-                f"Other rows point at these, delete them first: {error}. Deleted: {done['deleted']}."
+                f"Other rows point at these, delete them first: {error}. {_clear_up(options['dump'], done['deleted'])}"
             ) from error
         except (DatabaseError, OSError, rows.Refused) as error:
             raise CommandError(
@@ -90,6 +90,14 @@ class Command(StaffCommand):
             reason=options["reason"],
             planned={"where": made.where, "planned": made.rows, "dump": str(dump)},
         )
+
+
+def _clear_up(dump: Path, deleted: int) -> str:
+    """Removes a dump whose rows are all still there, and says what became of it."""
+    if deleted:
+        return f"Deleted: {deleted} rows, kept in {dump}; run it again with another file for the rest."
+    dump.unlink()
+    return f"Nothing was deleted, and {dump} removed."
 
 
 @contextmanager

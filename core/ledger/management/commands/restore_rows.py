@@ -6,7 +6,7 @@ from django.db import Error as DatabaseError
 from django.db import IntegrityError
 
 from core.ledger import audit, progress, rows
-from core.ledger.terminal import Interrupted, StaffCommand, WrongArguments, a_file
+from core.ledger.terminal import Interrupted, StaffCommand, a_file, wrong_arguments
 
 BATCH = 500
 
@@ -26,9 +26,9 @@ class Command(StaffCommand):
         try:
             self.dump = rows.read(options["dump"])
         except rows.Refused as error:
-            raise WrongArguments(str(error)) from error
+            raise wrong_arguments(str(error)) from error
         if not self.dump.is_whole and not options["cut_off"]:
-            raise WrongArguments(
+            raise wrong_arguments(
                 f"{options['dump']} has no end: delete_rows was killed, or the file lost it later, and rows with it. "
                 f"--cut-off brings back the {self.dump.rows} rows it has."
             )
