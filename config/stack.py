@@ -1,7 +1,8 @@
 """Everything the service stands on, asked at once, for `manage.py check_stack` and the operators' page.
 
 What a store is asked is what /healthz/ready asks (config/health.py). Each question has a thread of its own and none is
-waited for longer than the bound: one that hangs is told as such, and the others are told too.
+waited for longer than the bound: one that hangs is told as such, and the others are told too. What is found is told
+lazily: the page shows it in the operator's language, the command in English.
 """
 
 import threading
@@ -12,6 +13,9 @@ from datetime import UTC, datetime
 from enum import IntEnum
 
 from django.db import connections
+from django.utils.functional import Promise
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 
 from accounts import kakao
 from chat import readiness
@@ -23,6 +27,9 @@ from mainpage import rounds
 APM_WITHIN_S = 10.0
 OUTSIDE_EVERY_S = 60.0  # by the page; Kakao blocks who asks often
 LATE_S = 60.0  # as the alerts: what is owed, or a step of a round, for longer than that
+
+
+Said = Promise | str
 
 
 class State(IntEnum):
@@ -38,7 +45,7 @@ class Finding:
     name: str
     state: State
     took_ms: float
-    said: str
+    said: Said
 
 
 @dataclass(frozen=True)
@@ -50,12 +57,16 @@ class Probe:
 
     name: str
     without: State
-    ask: Callable[[], str]
+    ask: Callable[[], Said]
     outside: bool = False
 
 
 class NotAsItShould(Exception):
-    """It answers, but not well; the message says how."""
+    """It answers, but not well; `said` says how."""
+
+    def __init__(self, said: Said) -> None:
+        super().__init__(said)
+        self.said = said
 
 
 def look(*, within_s: float) -> list[Finding]:
@@ -101,24 +112,26 @@ class _Asked:
 
     def finding(self, deadline: float, within_s: float) -> Finding:
         self._thread.join(max(0.0, deadline - time.monotonic()))
-        silent = Finding(self._probe.name, self._probe.without, within_s * 1000, f"no answer within {within_s:g} s")
-        return self._found or silent
+        silent = format_lazy(_("no answer within {seconds} s"), seconds=f"{within_s:g}")
+        return self._found or Finding(self._probe.name, self._probe.without, within_s * 1000, silent)
 
     def _ask(self) -> None:
         began, state = time.perf_counter(), State.OK
+        said: Said
         try:
             said = self._probe.ask()
         except NotAsItShould as error:
-            state, said = self._probe.without, str(error)
+            state, said = self._probe.without, error.said
         except Exception as error:  # whatever a driver raises: it is not as it should be, and the operator reads why
-            state, said = self._probe.without, f"no answer ({type(error).__name__})"
+            state = self._probe.without
+            said = format_lazy(_("no answer ({error})"), error=type(error).__name__)
         finally:
             connections.close_all()
         self._found = Finding(self._probe.name, state, (time.perf_counter() - began) * 1000, said)
 
 
-def _as_ready_asks(name: str, complaint: str) -> Callable[[], str]:
-    def ask() -> str:
+def _as_ready_asks(name: str, complaint: Said) -> Callable[[], Said]:
+    def ask() -> Said:
         if not health.CHECKS[name]():
             raise NotAsItShould(complaint)
         return ""
@@ -126,20 +139,20 @@ def _as_ready_asks(name: str, complaint: str) -> Callable[[], str]:
     return ask
 
 
-def _majority() -> str:
+def _majority() -> Said:
     readiness.store_by_majority()
-    return "a majority has everything on disk"
+    return _("a majority has everything on disk")
 
 
-def _replica_set() -> str:
+def _replica_set() -> Said:
     members, serving = readiness.replica_set()
-    said = f"{serving} of {members} members serve"
+    said = format_lazy(_("{serving} of {members} members serve"), serving=serving, members=members)
     if serving < members:
         raise NotAsItShould(said)
     return said
 
 
-def _processes() -> str:
+def _processes() -> Said:
     roles = [posting.role for posting in board.read()]
     said = f"web: {roles.count('web')}, scheduler: {roles.count('scheduler')}"
     if not {"web", "scheduler"} <= set(roles):
@@ -147,37 +160,43 @@ def _processes() -> str:
     return said
 
 
-def _outbox() -> str:
+def _outbox() -> Said:
     backlog = outbox.backlog(datetime.now(UTC))
-    said = f"owed: {backlog.rows}, the oldest for {backlog.oldest_s:.0f} s, failed before: {backlog.failing}"
+    said = format_lazy(
+        _("owed: {rows}, the oldest for {oldest} s, failed before: {failing}"),
+        rows=backlog.rows,
+        oldest=round(backlog.oldest_s),
+        failing=backlog.failing,
+    )
     if backlog.oldest_s > LATE_S:
         raise NotAsItShould(said)
     return said
 
 
-def _round() -> str:
-    late_s, said = rounds.late_by_s(datetime.now(UTC)), f"last step: {rounds.last_step()}"
+def _round() -> Said:
+    late_s = rounds.late_by_s(datetime.now(UTC))
+    said = format_lazy(_("last step: {step}"), step=rounds.last_step())
     if late_s > LATE_S:
-        raise NotAsItShould(f"a step has been due for {late_s:.0f} s; {said}")
+        raise NotAsItShould(format_lazy(_("a step has been due for {late} s; {last}"), late=round(late_s), last=said))
     return said
 
 
-def _kakao() -> str:
+def _kakao() -> Said:
     kakao.reach()
     return ""
 
 
-def _apm() -> str:
-    return "" if apm.reach_server(within_s=APM_WITHIN_S) else "not configured"
+def _apm() -> Said:
+    return "" if apm.reach_server(within_s=APM_WITHIN_S) else _("not configured")
 
 
 PROBES = (
-    Probe("database", State.DOWN, _as_ready_asks("database", "no answer")),
-    Probe("migrations", State.DOWN, _as_ready_asks("migrations", "not all are applied: manage.py migrate")),
-    Probe("mongodb", State.DOWN, _as_ready_asks("mongodb", "no primary answers")),
+    Probe("database", State.DOWN, _as_ready_asks("database", _("no answer"))),
+    Probe("migrations", State.DOWN, _as_ready_asks("migrations", _("not all are applied: manage.py migrate"))),
+    Probe("mongodb", State.DOWN, _as_ready_asks("mongodb", _("no primary answers"))),
     Probe("majority", State.DOWN, _majority),
     Probe("replica set", State.DEGRADED, _replica_set),
-    Probe("redis", State.DEGRADED, _as_ready_asks("redis", "no answer")),
+    Probe("redis", State.DEGRADED, _as_ready_asks("redis", _("no answer"))),
     Probe("processes", State.DEGRADED, _processes),
     Probe("outbox", State.DEGRADED, _outbox),
     Probe("round", State.DEGRADED, _round),

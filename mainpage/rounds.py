@@ -15,12 +15,15 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.utils.functional import Promise
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 
 import accounts.selectors
 import accounts.services.standing
 import chat.selectors
 import chat.services.rooms
-from core.http.times import local
+from core.http.times import shown
 from core.ledger import outbox
 from core.telemetry import metrics
 from mainpage import bulletin
@@ -85,12 +88,13 @@ def late_by_s(at: datetime) -> float:
     return max(((at - moment).total_seconds() for moment in due if moment <= at), default=0.0)
 
 
-def last_step() -> str:
-    """The step that was taken last, for an operator's eyes, at the service's time. One query."""
+def last_step() -> Promise | str:
+    """The step that was taken last, for an operator's eyes, at the service's time; told lazily. One query."""
     step = RoundStep.objects.select_related("round").order_by("-at", "-id").first()
     if step is None:
-        return "no round yet"
-    return f"{step.round.date} {step.state} at {local(step.at).isoformat(timespec='seconds')}"
+        return _("no round yet")
+    state = Round.State(step.state).label
+    return format_lazy(_("{date} {state} at {at}"), date=step.round.date, state=state, at=shown(step.at))
 
 
 def _advance(at: datetime) -> list[Step]:

@@ -73,6 +73,20 @@ def test_everything_check_stack_asks_is_shown_with_its_latency(staff: Client) ->
     assert "goes on with less" in text
 
 
+def test_what_was_found_is_told_in_the_readers_language(db: None) -> None:
+    korean, english = (operator(language, language=language).get(PAGE).content.decode() for language in ("ko", "en"))
+
+    for told, said in (
+        ("과반수가 모두 디스크에 저장함", "a majority has everything on disk"),
+        ("남은 일 0건, 가장 오래된 것 0초, 실패한 적이 있는 것 0건", "owed: 0, the oldest for 0 s, failed before: 0"),
+        ("마지막 단계: 아직 라운드 없음", "last step: no round yet"),
+        ("이상 있음: 응답 없음 (KakaoAway)", "degraded: no answer (KakaoAway)"),
+        ("설정하지 않음", "not configured"),
+    ):
+        assert (told in korean, said in korean) == (True, False)
+        assert (told in english, said in english) == (False, True)
+
+
 def test_a_latency_that_is_ten_times_as_long_is_as_much_wider() -> None:
     took_ms = (0.0, 9.0, 99.0, 999.0, 60_000.0)
 

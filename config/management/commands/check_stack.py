@@ -4,7 +4,7 @@ import sys
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, no_translations
 from rich.console import Console
 from rich.table import Table
 
@@ -34,6 +34,7 @@ class Command(BaseCommand):
             help="for all (%(default)g)",
         )
 
+    @no_translations
     def handle(self, *args: Any, **options: Any) -> None:
         logging.disable(logging.CRITICAL)  # what goes wrong is in the findings; lines beside them would spoil --json
         try:
@@ -60,7 +61,7 @@ def table(findings: list[Finding]) -> Table:
     made.columns[2].justify = "right"
     for each in findings:
         word = f"[{COLOURS[each.state]}]{each.state.name.lower()}[/]"
-        made.add_row(each.name, word, f"{each.took_ms:.1f}", each.said)
+        made.add_row(each.name, word, f"{each.took_ms:.1f}", str(each.said))
     return made
 
 
@@ -69,5 +70,5 @@ def _plain(finding: Finding) -> dict[str, Any]:
         "name": finding.name,
         "state": finding.state.name.lower(),
         "took_ms": round(finding.took_ms, 1),
-        "said": finding.said,
+        "said": str(finding.said),
     }
