@@ -12,7 +12,7 @@ class AuditEntryAdmin(ReadOnly, admin.ModelAdmin):
     """The audit log, to read: who did what to whom, and why."""
 
     list_display = ["at", "actor", "action", "subject", "reason", "outcome"]
-    fields = [*list_display, "details"]
+    fields = ["at", "actor", "action", "subject", "reason", "outcome", "details"]
     readonly_fields = ["at", "outcome"]
     list_filter = ["action", "actor", "at"]
     ordering = ["-id"]
