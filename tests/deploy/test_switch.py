@@ -168,6 +168,16 @@ def test_a_refused_version_leaves_its_proof(host: Host):
     assert host.proofs() == [{"good": False}]
 
 
+def test_a_loss_seen_during_the_drain_ends_it_and_is_judged(host: Host):
+    host.deploy("crowded", GATE="off")
+
+    run = host.deploy("lossy", DRAIN_BOUND="55")
+
+    assert (run.code, host.serving(), host.proofs()) == (1, "crowded", [{"good": False}])
+    assert "the gate saw a loss: lost: x-1 never came" in run.output
+    assert "are left on" not in run.output  # the bound was not reached
+
+
 def test_a_file_that_nginx_refuses_is_not_moved(host: Host):
     before = as_before(host)
     site = host.home / "nginx" / "site.conf"
