@@ -140,6 +140,7 @@ class Host:
             for part in settings telling state colours upstream; do . "$0/$part.sh"; done
             . "$BACKEND"
             read_settings
+            make_directories
         """
         command = ["bash", "-c", beginning + script, str(CLONE / "deploy" / "lib"), *arguments]
         subprocess.run(command, env=self.environ, check=True, stdin=subprocess.DEVNULL)
