@@ -58,7 +58,8 @@ begin_gate() {
   step "let synthetic pairs chat, and measure" gate_begin "$TAG"
 }
 
-# BEFORE_SWITCH, a command as one writes it in a shell: what must be done between the proof that the new colour runs and the switch (move-database).
+# BEFORE_SWITCH, a command as one writes it in a shell: what must be done between the proof that the new colour runs and
+# the switch (move-database).
 before_switch() {
   [ -z "${BEFORE_SWITCH:-}" ] || step "do what was asked for before the switch" run_before_switch
 }
