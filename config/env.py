@@ -4,7 +4,9 @@ Settings call `read()` once, so that a bad value stops the process at start with
 `docs/environment.md` is made from this list (`manage.py export_env`), and a test refuses drift.
 """
 
+import json
 import re
+from base64 import urlsafe_b64decode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,6 +118,50 @@ def origins(value: str) -> list[str]:
     return words(value)
 
 
+def services(value: str) -> list[str]:
+    """Origins; a host may begin with `*.`, which stands for any name before the rest."""
+    for service in words(value):
+        if not re.fullmatch(r"https?://(\*\.)?[a-z0-9.-]+(:\d+)?", service):
+            raise ValueError(f"{service!r} is not an origin like https://push.example or https://*.push.example")
+    return words(value)
+
+
+def vapid_key(value: str) -> str:
+    """Empty, or a private key of the curve P-256 as RFC 8292's tools write it: 32 bytes in base64url."""
+    if value and len(decoded(value)) != 32:
+        raise ValueError("write the 32 bytes of a P-256 private key in base64url, 43 characters")
+    return value
+
+
+def decoded(base64url: str) -> bytes:
+    try:
+        return urlsafe_b64decode(base64url + "=" * (-len(base64url) % 4))
+    except ValueError:
+        return b""
+
+
+def contact(value: str) -> str:
+    """Empty, or where those who run a push service reach us. Apple refuses what it can't reach."""
+    if value and not re.fullmatch(r"mailto:[^@\s]+@[^@\s]+\.[^@\s]+|https://\S+", value):
+        raise ValueError("write mailto:somebody@your.domain, or an https:// address")
+    return value
+
+
+def service_account(value: str) -> dict[str, Any]:
+    """Empty, or the JSON of a Google service account's key."""
+    if not value:
+        return {}
+    try:
+        account = json.loads(value)
+    except ValueError:
+        raise ValueError("is no JSON") from None  # whose words would show some of it
+    wanted = {"project_id", "client_email", "private_key", "token_uri"}
+    missing = sorted(wanted - account.keys() if isinstance(account, dict) else wanted)
+    if missing:
+        raise ValueError(f"is no key of a service account: {', '.join(missing)} missing")
+    return dict(account)
+
+
 def key(value: str) -> str:
     if len(value) < 32:
         raise ValueError("use at least 32 random characters")
@@ -176,6 +222,31 @@ VARIABLES = [
         None,
         "redirect URIs registered with Kakao, by comma; the first one is the default",
     ),
+    Variable(
+        "VAPID_PRIVATE_KEY",
+        vapid_key,
+        "",
+        "Web Push: the key that signs for us, 32 bytes in base64url; empty: none. With another key browsers begin anew",
+        secret=True,
+    ),
+    Variable(
+        "VAPID_CONTACT", contact, "", "Web Push: where push services reach us, mailto: or https:; goes with the key"
+    ),
+    Variable(
+        "WEB_PUSH_SERVICES",
+        services,
+        "https://fcm.googleapis.com,https://updates.push.services.mozilla.com,"
+        "https://*.push.apple.com,https://*.notify.windows.com",
+        "Web Push: origins of the browsers' push services, by comma; no device of another one is taken",
+    ),
+    Variable(
+        "FCM_SERVICE_ACCOUNT",
+        service_account,
+        "",
+        "Firebase: the JSON key of the service account that may send; empty: no pushes to apps",
+        secret=True,
+    ),
+    Variable("FCM_URL", url, "https://fcm.googleapis.com", "Firebase Cloud Messaging's server"),
     Variable("LANGUAGE_CODE", one_of("ko", "en"), "ko", "language of a member who has not said: ko or en"),
     Variable("WEB_CLIENT", switch, "false", "serve the reference web client at / (on servers Amplify does)"),
     Variable(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from config import env
-from config.settings import stores, telemetry
+from config.settings import push, stores, telemetry
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
@@ -27,6 +27,12 @@ KAKAO_APP_ID: str = _values["KAKAO_APP_ID"]
 KAKAO_AUTH_URL: str = _values["KAKAO_AUTH_URL"]
 KAKAO_API_URL: str = _values["KAKAO_API_URL"]
 KAKAO_REDIRECT_URIS: list[str] = _values["KAKAO_REDIRECT_URIS"]
+VAPID_PRIVATE_KEY: str = _values["VAPID_PRIVATE_KEY"]
+VAPID_PUBLIC_KEY: str = push.public_key(VAPID_PRIVATE_KEY)
+VAPID_CONTACT: str = _values["VAPID_CONTACT"]
+WEB_PUSH_SERVICES: list[str] = _values["WEB_PUSH_SERVICES"]
+FCM_SERVICE_ACCOUNT: dict[str, Any] = _values["FCM_SERVICE_ACCOUNT"]
+FCM_URL: str = _values["FCM_URL"]
 LANGUAGE_CODE: str = _values["LANGUAGE_CODE"]
 BIND: str = _values["BIND"]
 WORKERS: int = _values["WORKERS"]
