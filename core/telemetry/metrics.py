@@ -43,6 +43,12 @@ REQUESTS = Counter("damso_requests", "REST requests answered, by class of status
 REQUEST_SECONDS = Histogram("damso_request_seconds", "REST requests, waiting for a thread included", buckets=SECONDS)
 REQUESTS_INSIDE = Gauge("damso_requests_inside", "REST requests under way or waiting for a thread")
 
+# --- pushes
+PUSHES = Counter("damso_pushes", "Pushes handed to a push service, by service and outcome", ["service", "outcome"])
+PUSH_DECISIONS = Counter("damso_push_decisions", "What became of a push that was owed", ["reason"])
+PUSH_DUE = Gauge("damso_push_due", "Pushes waiting for their time")
+PUSH_SECONDS = Histogram("damso_push_seconds", "One call to a push service", buckets=SECONDS)
+
 # --- what happens by itself
 OUTBOX_ROWS = Gauge("damso_outbox_rows", "Rows the outbox owes")
 OUTBOX_AGE = Gauge("damso_outbox_age_seconds", "Age of the oldest row")
