@@ -18,12 +18,27 @@ be_answers() {
   return 1
 }
 
-# The image is here, or can be fetched.
+# The image is here, or can be fetched, and so are the secrets that its containers are given.
 be_check() { # TAG
+  be_check_secrets || return 1
   setting IMAGE damso
   docker image inspect "$IMAGE:$1" >/dev/null 2>&1 9>&- || step "fetch $IMAGE:$1" docker pull -q "$IMAGE:$1" 9>&- && return
   complain "there is no image $IMAGE:$1, neither here nor in its registry"
   return 1
+}
+
+be_check_secrets() {
+  local name
+  while read -r name; do
+    [ ! -e "$DAMSO_HOME/secrets/$name" ] || continue
+    complain "$DAMSO_HOME/secrets/$name is missing: as root, run deploy/bin/make-secrets, which makes it or says what to write there"
+    return 1
+  done < <(secrets_of_application)
+}
+
+# As compose.yaml lists them; some may be newer than this host.
+secrets_of_application() { # → names, one a line
+  sed -n '/^x-app:/,/^  tmpfs:/ s/^    - //p' "$DEPLOY/compose/compose.yaml"
 }
 
 be_start() { # COLOUR TAG, which is in STATE/COLOUR

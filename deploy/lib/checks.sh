@@ -32,7 +32,7 @@ check_set_up() {
 }
 
 check_all() { # TAG
-  check_tree && check_upstream && be_answers && check_nginx && be_check "$1"
+  check_tree && check_upstream && check_contact && be_answers && check_nginx && be_check "$1"
 }
 
 # A switch copies the whole tree, the key of the certificate too, and replaces a file of it.
@@ -48,6 +48,13 @@ check_tree() {
 check_upstream() {
   [[ $(colour_in_file) =~ ^(blue|green)$ ]] && return
   complain "$LIVE/upstream.conf names no colour: write it with deploy/bin/configure-nginx"
+  return 1
+}
+
+# Without a contact the application refuses to start. Who rolls back is not asked: the version before may not know of it.
+check_contact() {
+  [ "$MIGRATE" = no ] || [ ! -s "$DAMSO_HOME/secrets/vapid_private_key" ] || [ -n "${IN_FILE[VAPID_CONTACT]:-}" ] && return
+  complain "VAPID_CONTACT is not set: write into $DAMSO_HOME/env where push services reach you (mailto:… or https://…), or, to send no Web Push, empty $DAMSO_HOME/secrets/vapid_private_key"
   return 1
 }
 

@@ -34,6 +34,10 @@ class Checkout:
     def _git(self, *arguments: str) -> None:
         subprocess.run(["git", "-C", str(self.files), *arguments], check=True)
 
+    @property
+    def env(self) -> Path:
+        return self.directory / "home/env"
+
     def tag(self) -> str:
         """What `single-box up` would build and deploy."""
         self._asked.unlink(missing_ok=True)
@@ -53,6 +57,26 @@ def test_there_is_a_place_for_backups_which_is_roots_alone(tmp_path: Path) -> No
     Checkout(tmp_path).tag()
 
     assert (tmp_path / "home/backup").stat().st_mode & 0o777 == 0o700
+
+
+def test_push_services_are_told_where_the_site_is_once(tmp_path: Path) -> None:
+    checkout = Checkout(tmp_path)
+
+    checkout.tag()
+    checkout.tag()
+
+    lines = checkout.env.read_text().splitlines()
+    assert [line for line in lines if line.startswith("VAPID_CONTACT")] == ["VAPID_CONTACT=https://localhost/"]
+
+
+def test_a_box_that_was_set_up_before_there_were_pushes_is_told_too(tmp_path: Path) -> None:
+    checkout = Checkout(tmp_path)
+    checkout.env.parent.mkdir()
+    checkout.env.write_text("ENVIRONMENT=box\nALLOWED_ORIGINS=https://box.test:8443\n")
+
+    checkout.tag()
+
+    assert checkout.env.read_text().endswith("\nVAPID_CONTACT=https://box.test:8443/\n")
 
 
 def test_whatever_would_get_into_the_image_changes_its_name(tmp_path: Path) -> None:

@@ -126,6 +126,16 @@ def test_secrets_are_in_no_environment_and_no_command_line(box: Box) -> None:
         assert not [secret for secret in planted if secret in described]
 
 
+@pytest.mark.parametrize("service", ["colour", "scheduler"])
+def test_web_push_has_its_key_and_firebase_is_off(box: Box, service: str) -> None:
+    service = box.serving() if service == "colour" else service
+    asked = (
+        "from django.conf import settings as s; print(len(s.VAPID_PUBLIC_KEY), s.VAPID_CONTACT, s.FCM_SERVICE_ACCOUNT)"
+    )
+
+    assert box.inside(service, "python", "-c", asked) == f"87 {box.site}/ {{}}"
+
+
 def test_static_files_and_the_admin_are_complete(browser: requests.Session) -> None:
     page = browser.get("https://x/admin/login/", timeout=10)
     files = re.findall(r'(?:href|src)="(/static/[^"]+)"', page.text)

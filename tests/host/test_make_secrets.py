@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from config.settings.push import public_key
 from dev.stack.process import CLONE
 from tests.host.machine import needs_root, remove
 
@@ -54,3 +55,22 @@ def test_one_password_is_in_both(home: Path) -> None:
     assert made["redis_url"] == f"redis://:{password}@127.0.0.1:6379/0"
     assert len(made["mysql_password"]) == 48
     assert made["database_url"] == f"mysql://damso:{made['mysql_password']}@127.0.0.1:3306/damso"
+
+
+def test_the_key_of_web_push_is_one(home: Path) -> None:
+    make_secrets(home)
+
+    key = content(home)["vapid_private_key"]
+    assert len(key) == 43
+    assert len(public_key(key)) == 87  # of one that is none, no point can be made
+
+
+def test_pushes_that_were_switched_off_stay_off(home: Path) -> None:
+    make_secrets(home)
+    before = content(home)
+    emptied = str(home / "secrets/vapid_private_key")
+    subprocess.run([*needs_root(), "truncate", "--size=0", emptied], check=True)
+
+    make_secrets(home)
+
+    assert content(home) == {name: text for name, text in before.items() if name != "vapid_private_key"}
