@@ -3,6 +3,7 @@
 The first is what check_stack asks, the rest what the metrics say from which alerts are made.
 """
 
+import itertools
 import math
 from collections import defaultdict
 from collections.abc import Iterable
@@ -17,7 +18,7 @@ from redis.exceptions import RedisError
 
 from config import stack
 from config.stack import Finding
-from core.telemetry import board
+from core.telemetry import board, metrics
 from core.telemetry.board import Posting
 
 WITHIN_S = 3.0
@@ -58,6 +59,17 @@ class Release:
 
 
 @dataclass(frozen=True)
+class Pushes:
+    """`waiting` now; the others since the scheduler, which sends them, began, both push services together."""
+
+    waiting: int
+    sent: int
+    gone: int
+    away: int
+    refused: int
+
+
+@dataclass(frozen=True)
 class Process:
     posting: Posting
     since: datetime
@@ -91,9 +103,11 @@ def _dependency(finding: Finding) -> Dependency:
 
 def _drawn(postings: list[Posting], now: datetime) -> dict[str, Any]:
     processes = [_process(posting, now) for posting in postings]
+    scheduler = next((process for process in processes if process.posting.role == "scheduler"), None)
     return {
         "processes": processes,
-        "scheduler": next((process for process in processes if process.posting.role == "scheduler"), None),
+        "scheduler": scheduler,
+        "pushes": _pushes(scheduler.posting.values) if scheduler else None,
         "releases": _releases(postings),
         "message_rate": _line(_rate(postings, "damso_messages_stored_total")),
         "open_sockets": _line(_level(postings, "damso_sockets")),
@@ -125,6 +139,17 @@ def _process(posting: Posting, now: datetime) -> Process:
         ack_ms=_last(_mean_ms([posting], "damso_ack_seconds")),
         metrics={name.removeprefix("damso_"): value for name, value in posting.values.items()}
         | {"server_errors": posting.values.get('damso_requests_total{status="5xx"}', 0.0)},
+    )
+
+
+def _pushes(values: dict[str, float]) -> Pushes:
+    """A version that sends none, and one that has sent none yet, says nothing of them."""
+    by_outcome: dict[str, float] = defaultdict(float)
+    for service, outcome in itertools.product(metrics.PUSH_SERVICES, metrics.PUSH_OUTCOMES):
+        by_outcome[outcome] += values.get(f'damso_pushes_total{{service="{service}",outcome="{outcome}"}}', 0.0)
+    return Pushes(
+        waiting=int(values.get("damso_push_due", 0.0)),
+        **{outcome: int(number) for outcome, number in by_outcome.items()},
     )
 
 

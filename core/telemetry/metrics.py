@@ -44,6 +44,7 @@ REQUEST_SECONDS = Histogram("damso_request_seconds", "REST requests, waiting for
 REQUESTS_INSIDE = Gauge("damso_requests_inside", "REST requests under way or waiting for a thread")
 
 # --- pushes
+PUSH_SERVICES, PUSH_OUTCOMES = ("webpush", "fcm"), ("sent", "gone", "away", "refused")
 PUSHES = Counter("damso_pushes", "Pushes handed to a push service, by service and outcome", ["service", "outcome"])
 PUSH_DECISIONS = Counter("damso_push_decisions", "What became of a push that was owed", ["reason"])
 PUSH_DUE = Gauge("damso_push_due", "Pushes waiting for their time")

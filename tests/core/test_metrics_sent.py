@@ -18,7 +18,9 @@ from tests.chat.devices import Device
 from tests.waiting import wait_until
 
 PREFIX = "prometheus.metrics."
-STORED, SOCKETS, TURNS = (f"{PREFIX}damso_{name}" for name in ("messages_stored", "sockets", "scheduler_turns"))
+STORED, SOCKETS, TURNS, PUSHES = (
+    f"{PREFIX}damso_{name}" for name in ("messages_stored", "sockets", "scheduler_turns", "pushes")
+)
 MESSAGES = 7
 
 
@@ -94,6 +96,26 @@ def test_a_level_is_sent_each_time(agent: elasticapm.Client, server: Intake) -> 
     metrics.SOCKETS.set(5)
 
     assert [summed(reported(agent, server), SOCKETS) for _ in range(2)] == [5, 5]
+
+
+@pytest.mark.parametrize("outcome", ["refused", "away"])
+def test_a_push_that_did_not_go_is_in_one_report(agent: elasticapm.Client, server: Intake, outcome: str) -> None:
+    rule = the_rule(f"pushes-{outcome}")
+    metrics.PUSHES.labels("webpush", "sent").inc()
+    metrics.PUSHES.labels("webpush", outcome).inc()
+
+    matching = [
+        [
+            sample["value"]
+            for each in reported(agent, server)
+            for name, sample in each["samples"].items()
+            if name == PUSHES and each["tags"]["outcome"] == outcome and sample["value"] > 0
+        ]
+        for _ in range(2)
+    ]
+
+    assert rule["query"] == f'labels.outcome : "{outcome}" and {PUSHES} > 0'
+    assert matching == [[1], []]
 
 
 @pytest.fixture(scope="module")

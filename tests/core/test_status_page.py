@@ -1,5 +1,6 @@
 """The operators' page of the service, from a service that runs."""
 
+import itertools
 import re
 import threading
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from pytest_django import Settings
 from chat.message_log import mongo
 from config import stack, status_page
 from config.stack import Finding
+from config.status_page import Pushes
+from core.telemetry import metrics
 from core.telemetry.board import Posting
 from dev.stack.application import WORKERS
 from dev.stack.served import Served
@@ -136,6 +139,8 @@ def test_every_process_of_a_running_service_is_shown(served: Served, staff: Clie
     context = staff.get(PAGE).context
     assert len([one for one in context["processes"] if one.posting.role == "web"]) == WORKERS
     assert context["scheduler"].metrics["outbox_failing"] == 0
+    assert context["pushes"].waiting == 0
+    assert 'class="card pushes"' in staff.get(PAGE).content.decode()
     assert all(context[name] for name in ("log_waiting", "bus_waiting", "requests_inside"))
 
 
@@ -153,6 +158,29 @@ def test_what_runs_under_each_colour_is_told_with_its_share_of_the_sockets() -> 
         ("blue", 2, 30, 75),
         ("green", 1, 10, 25),
     ]
+
+
+def test_pushes_are_told_by_outcome_whichever_service_they_went_to() -> None:
+    values = {
+        "damso_push_due": 4.0,
+        'damso_pushes_total{service="webpush",outcome="sent"}': 20.0,
+        'damso_pushes_total{service="fcm",outcome="sent"}': 3.0,
+        'damso_pushes_total{service="fcm",outcome="refused"}': 1.0,
+    }
+
+    assert status_page._pushes(values) == Pushes(waiting=4, sent=23, gone=0, away=0, refused=1)
+
+
+def test_what_is_counted_of_pushes_is_what_the_page_reads() -> None:
+    before = status_page._pushes(metrics.values())
+    for service, outcome in itertools.product(metrics.PUSH_SERVICES, metrics.PUSH_OUTCOMES):
+        metrics.PUSHES.labels(service, outcome).inc()
+
+    after = status_page._pushes(metrics.values())
+
+    assert (after.sent, after.gone, after.away, after.refused) == tuple(
+        getattr(before, outcome) + len(metrics.PUSH_SERVICES) for outcome in metrics.PUSH_OUTCOMES
+    )
 
 
 def test_only_operators_see_it(client: Client) -> None:

@@ -148,6 +148,8 @@ def test_the_agent_sends_what_is_asked_of_metrics(settings: Settings) -> None:
     metrics.REQUESTS.labels("2xx").inc()
     metrics.ROUND_STEP_SECONDS.labels("open").set(1)
     metrics.TURNS.labels("measure").inc()
+    metrics.PUSHES.labels("webpush", "sent").inc()
+    metrics.PUSH_DECISIONS.labels("sent").inc()
     disks.measure(["/"])
     with intake() as server:
         own = {"SERVER_URL": server.url, "METRICS_INTERVAL": "3600s", "ENABLED": True}
