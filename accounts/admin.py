@@ -1,9 +1,12 @@
 """What staff see of members, and the lists they edit. They warn, suspend or remove a member here."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
@@ -54,6 +57,25 @@ class StandingForm(forms.ModelForm):
         self.fields["suspended_until"].help_text = _("empty: not suspended")
 
 
+class SyntheticFilter(admin.SimpleListFilter):
+    """Who is nobody (services/synthetic_members.py, bench_members.py) is in the list on request alone."""
+
+    title = _("members")
+    parameter_name = "synthetic"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("yes", _("synthetic, of deploys and benchmarks"))]
+
+    def choices(self, changelist: ChangeList) -> Iterator[Any]:
+        everybody, *others = super().choices(changelist)
+        yield {**everybody, "display": _("people")}
+        yield from others
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Member]) -> QuerySet[Member]:
+        synthetic = Q(kakao_id__lt=0)  # Kakao gives none below 0
+        return queryset.filter(synthetic if self.value() == "yes" else ~synthetic)
+
+
 @admin.register(Member)
 class MemberAdmin(admin.ModelAdmin):
     form = StandingForm
@@ -66,7 +88,7 @@ class MemberAdmin(admin.ModelAdmin):
         "withdrawn_at",
         "created_at",
     ]
-    list_filter = ["active", "inactive_reason", "language"]
+    list_filter = [SyntheticFilter, "active", "inactive_reason", "language"]
     list_select_related = ["profile"]
     ordering = ["-created_at"]
     search_fields = ["=id", "=profile__nickname"]

@@ -5,6 +5,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Department, Member
+from accounts.services import synthetic_members
 from core.ledger.ids import random_id
 from core.ledger.models import AuditEntry
 from tests.accounts.visitor import Visitor
@@ -28,6 +29,18 @@ def test_members_are_listed_by_nickname_also_without_one(staff: Client, member: 
 
     assert ">도토리</td>" in page
     assert str(new.id) in page
+
+
+def test_who_is_nobody_is_listed_on_request_alone(staff: Client, member: Visitor) -> None:
+    gates = synthetic_members.sign_in(2)
+    gone = Member.objects.create(kakao_id=None)
+
+    def listed(query: str) -> set[int]:
+        return {each.pk for each in staff.get(f"/admin/accounts/member/{query}").context["cl"].result_list}
+
+    assert listed("?synthetic=yes") == {each.member for each in gates}
+    assert listed("") == {member.id, gone.id}
+    assert staff.get(f"/admin/accounts/member/{gates[0].member}/change/").status_code == 200
 
 
 def test_member_is_shown_without_the_kakao_id(staff: Client, member: Visitor) -> None:
