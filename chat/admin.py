@@ -12,6 +12,7 @@ from accounts.catalogue import REPORT_REASONS
 from chat.models import Block, Report, ReportedMessage, Room
 from chat.services import blocks, reports
 from core.ledger import audit
+from core.ledger.actions import Action
 from core.ledger.read_only import ReadOnly
 
 
@@ -105,7 +106,7 @@ class ReportAdmin(admin.ModelAdmin):
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
         if request.method == "GET":
-            audit.record(request.user.get_username(), "read_report", subject=f"report {object_id}")
+            audit.record(request.user.get_username(), Action.READ_REPORT, subject=f"report {object_id}")
         return super().change_view(request, object_id, *args, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Report, form: Any, change: bool) -> None:

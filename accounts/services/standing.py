@@ -13,6 +13,7 @@ from accounts.models import Bar, Member
 from core.errors import Forbidden
 from core.http.times import iso, local
 from core.ledger import audit
+from core.ledger.actions import Action
 
 # The suspension of who was removed; a year that every database and time zone can tell.
 FOREVER = datetime(3000, 1, 1, tzinfo=UTC)
@@ -41,7 +42,7 @@ def refuse_suspended(member: Member) -> None:
 def warn(member_id: int, warned_for: str, *, by: str, reason: str) -> None:
     """The member reads it among the notices for a while. `warned_for` is a report reason of the catalogue."""
     Member.objects.filter(id=member_id).update(warned_at=timezone.now(), warned_for=warned_for)
-    audit.record(by, "warn", subject=f"member {member_id}", reason=reason, details={"for": warned_for})
+    audit.record(by, Action.WARN, subject=f"member {member_id}", reason=reason, details={"for": warned_for})
 
 
 @transaction.atomic
@@ -55,9 +56,9 @@ def suspend(member_id: int, until: datetime | None, *, by: str, reason: str) -> 
     if until:
         member.revoked_at = timezone.now()  # with the lock held: no token is issued to this member meanwhile
         announce(Event.SUSPENDED, member_id)
-        audit.record(by, "suspend", subject=f"member {member_id}", reason=reason, details={"until": iso(until)})
+        audit.record(by, Action.SUSPEND, subject=f"member {member_id}", reason=reason, details={"until": iso(until)})
     else:
-        audit.record(by, "lift_suspension", subject=f"member {member_id}", reason=reason)
+        audit.record(by, Action.LIFT_SUSPENSION, subject=f"member {member_id}", reason=reason)
     member.save(update_fields=["suspended_until", "revoked_at"])
 
 
@@ -74,7 +75,7 @@ def lock(member_id: int) -> Member:
 def remove(member_id: int, *, by: str, reason: str) -> None:
     """Out for ever, at once; then erased as in a withdrawal, and not let in again."""
     suspend(member_id, FOREVER, by=by, reason=reason)
-    audit.record(by, "remove", subject=f"member {member_id}", reason=reason)
+    audit.record(by, Action.REMOVE, subject=f"member {member_id}", reason=reason)
     announce(Event.MUST_LEAVE, member_id)
 
 

@@ -9,6 +9,7 @@ from chat import selectors
 from chat.models import Block, Room
 from chat.services import rooms
 from core.ledger import audit, outbox
+from core.ledger.actions import Action
 
 # Told to the storey above: the two may have been paired for tonight. {"members": [who blocks, who is blocked]}
 BLOCKED = "chat.blocked"
@@ -43,4 +44,4 @@ def forget(member: int) -> None:
 def lift(block: Block, *, by: str) -> None:
     """Staff let the two meet again."""
     block.delete()
-    audit.record(by, "lift_block", subject=f"member {block.member}", details={"blocked": block.blocked})
+    audit.record(by, Action.LIFT_BLOCK, subject=f"member {block.member}", details={"blocked": block.blocked})

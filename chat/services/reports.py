@@ -20,6 +20,7 @@ from chat.selectors import RoomFacts
 from chat.services import rooms
 from core.errors import Conflict, Unavailable
 from core.ledger import audit
+from core.ledger.actions import Action
 
 LAST_MESSAGES = 50
 MAX_SEQS = 50
@@ -59,7 +60,7 @@ def settle(report_id: int, state: str, *, by: str, reason: str) -> None:
     )
     if not settled:
         raise Conflict
-    audit.record(by, f"report_{state}", subject=f"report {report_id}", reason=reason)
+    audit.record(by, Action(f"report_{state}"), subject=f"report {report_id}", reason=reason)
 
 
 def forget_evidence(now: datetime) -> int:

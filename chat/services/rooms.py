@@ -15,6 +15,7 @@ from chat.message_log import closing
 from chat.message_log.entry import Entry
 from chat.models import Room, RoomMember
 from core.ledger import audit, outbox
+from core.ledger.actions import Action
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ def close_by_staff(room_id: int, *, by: str, reason: str) -> bool:
     with transaction.atomic():
         closed = close_room(room_id, reason=Room.ClosedReason.STAFF)
         if closed:
-            audit.record(by, "close_room", subject=f"room {room_id}", reason=reason)
+            audit.record(by, Action.CLOSE_ROOM, subject=f"room {room_id}", reason=reason)
     if closed:
         end_log_at_once(room_id)
     return closed

@@ -8,17 +8,22 @@ from typing import Any
 from django.db import Error as DatabaseError
 from django.db import connection
 
+from core.ledger.actions import Action
 from core.ledger.models import AuditEntry
 
 logger = logging.getLogger(__name__)
 
 
-def record(actor: str, action: str, *, subject: str, reason: str = "", details: dict[str, Any] | None = None) -> None:
+def record(
+    actor: str, action: Action, *, subject: str, reason: str = "", details: dict[str, Any] | None = None
+) -> None:
     AuditEntry.objects.create(actor=actor, action=action, subject=subject, reason=reason, details=details or {})
 
 
 @contextmanager
-def around(actor: str, action: str, *, subject: str, reason: str, planned: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def around(
+    actor: str, action: Action, *, subject: str, reason: str, planned: dict[str, Any]
+) -> Iterator[dict[str, Any]]:
     """An entry before the block and another after it, with what the block put into the dict it is given.
 
     Without the first the block does not begin; a kill or a database that is lost leaves that one. When the second can't

@@ -1,6 +1,8 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from core.ledger.actions import named
+
 
 class Outbox(models.Model):
     """One thing owed to another store or another storey, written in the transaction that makes it owed.
@@ -38,4 +40,4 @@ class AuditEntry(models.Model):
         verbose_name, verbose_name_plural = _("audit entry"), _("audit entries")
 
     def __str__(self) -> str:
-        return f"{self.actor} {self.action} {self.subject}"
+        return f"{self.actor}: {named(self.action)} ({self.subject})"

@@ -1,12 +1,20 @@
 """The audit log in the admin: found by who, what and whom; changed by nobody."""
 
+import ast
+import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
 from django.test import Client
+from django.utils import translation
 
+from chat.models import Report
 from core.ledger import audit
+from core.ledger.actions import Action
 from core.ledger.models import AuditEntry
+from dev.stack.process import CLONE
+from tests.core.test_korean import is_korean
 from tests.operators import operator
 
 PAGE = "/admin/ledger/auditentry/"
@@ -54,13 +62,64 @@ def test_it_is_narrowed_by_what_whom_and_who(staff: Client, query: str, actions:
 
 
 @pytest.mark.usefixtures("written")
+@pytest.mark.parametrize(("language", "name"), [("en", "lifted a suspension"), ("ko", "정지 해제")])
+def test_what_was_done_is_told_in_the_readers_language(language: str, name: str) -> None:
+    text = operator(language, language=language).get(PAGE).content.decode()
+
+    assert re.search(rf'<td class="field-done">{name}</td>', text)
+    assert re.search(rf'href="\?action=lift_suspension">\s*{name}\s*</a>', text)
+    assert ">lift_suspension<" not in text
+
+
+@pytest.mark.usefixtures("written")
+def test_what_this_version_does_not_know_is_shown_as_it_is(staff: Client) -> None:
+    AuditEntry.objects.filter(action="erase").update(action="of_another_version")
+
+    assert '<td class="field-done">of_another_version</td>' in staff.get(PAGE).content.decode()
+
+
+def test_every_action_has_a_name_in_korean() -> None:
+    with translation.override("ko"):
+        unnamed = [action for action in Action if not is_korean(action.label)]
+
+    assert unnamed == []
+
+
+@pytest.mark.parametrize("state", [state for state in Report.State if state != Report.State.OPEN])
+def test_settling_a_report_has_an_action_for_each_outcome(state: str) -> None:
+    assert f"report_{state}" in Action.values
+
+
+def test_actions_are_recorded_by_the_table_alone() -> None:
+    """Types say so too; here also for what they can't see, such as a cast."""
+    recorded = {
+        ast.unparse(argument)
+        for storey in ("accounts", "chat", "config", "core", "mainpage")
+        for path in (CLONE / storey).rglob("*.py")
+        for argument in actions_in(ast.parse(path.read_text(encoding="utf-8")))
+    }
+
+    assert recorded == {
+        *(f"Action.{action.name}" for action in Action if not action.name.startswith("REPORT_")),
+        "Action(f'report_{state}')",
+    }
+
+
+def actions_in(tree: ast.AST) -> Iterator[ast.expr]:
+    """What is given to `audit.record` and `audit.around` as the action."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in {"audit.record", "audit.around"}:
+            yield node.args[1]
+
+
+@pytest.mark.usefixtures("written")
 def test_an_entry_is_shown_whole(staff: Client) -> None:
     entry = AuditEntry.objects.earliest("id")
     AuditEntry.objects.filter(pk=entry.pk).update(at=datetime(2031, 2, 28, 13, 5, tzinfo=UTC))
 
     text = staff.get(f"{PAGE}{entry.pk}/change/").content.decode()
 
-    assert all(part in text for part in ("mina", "suspend", "member 17", "report 5", "2031-03-03"))
+    assert all(part in text for part in ("mina", "suspended a member", "member 17", "report 5", "2031-03-03"))
     assert "2031-02-28 22:05" in text  # Seoul's
     assert "History" not in text
 

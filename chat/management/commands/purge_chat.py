@@ -11,6 +11,7 @@ from pymongo.errors import PyMongoError
 from chat.services import retention
 from core.http.times import iso, shown
 from core.ledger import audit, progress
+from core.ledger.actions import Action
 from core.ledger.arguments import count_up_to
 from core.ledger.terminal import Interrupted, StaffCommand
 
@@ -77,7 +78,7 @@ class Command(StaffCommand):
     def _written_down(self, options: dict[str, Any]) -> AbstractContextManager[dict[str, Any]]:
         return audit.around(
             options["by"],
-            "purge_chat",
+            Action.PURGE_CHAT,
             subject=f"rooms older than {options['older_than']} days",
             reason=options["reason"],
             planned={"closed_before": iso(self.closed_before), "planned": self.made.messages},

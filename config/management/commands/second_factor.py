@@ -11,6 +11,7 @@ from django_otp.plugins.otp_static.models import StaticDevice, StaticToken
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from core.ledger import audit
+from core.ledger.actions import Action
 from core.ledger.terminal import a_name, wrong_arguments
 
 RECOVERY_CODES = 8
@@ -39,7 +40,7 @@ class Command(BaseCommand):
         codes = StaticDevice.objects.create(user=user, name="recovery codes")
         recovery = [secrets.token_hex(4) for _ in range(RECOVERY_CODES)]
         StaticToken.objects.bulk_create(StaticToken(device=codes, token=code) for code in recovery)
-        audit.record(options["by"], "second_factor", subject=f"staff {username}")
+        audit.record(options["by"], Action.SECOND_FACTOR, subject=f"staff {username}")
         self._show(device.config_url, recovery)
 
     def _show(self, url: str, recovery: list[str]) -> None:

@@ -7,6 +7,7 @@ from django.db import transaction
 import accounts.selectors
 import chat.selectors
 from core.ledger import audit
+from core.ledger.actions import Action
 from core.ledger.arguments import some_id
 from core.ledger.terminal import StaffCommand, wrong_arguments
 from mainpage import withdrawal
@@ -41,7 +42,7 @@ class Command(StaffCommand):
             with transaction.atomic():
                 erased = withdrawal.withdraw(member, must=options["now"])
                 if erased:
-                    audit.record(options["by"], "erase", subject=f"member {member}", reason=options["reason"])
+                    audit.record(options["by"], Action.ERASE, subject=f"member {member}", reason=options["reason"])
         except withdrawal.RoundInProgress as error:
             raise CommandError(
                 "Tonight's pairs are made, and the partner would be left alone: wait until the rooms are open, or add "

@@ -9,6 +9,7 @@ from pymongo.errors import PyMongoError
 import accounts.selectors
 from core.errors import Unavailable
 from core.ledger import audit
+from core.ledger.actions import Action
 from core.ledger.arguments import some_id
 from core.ledger.terminal import Interrupted, StaffCommand, a_file, for_my_eyes, must_be_new, wrong_arguments
 from mainpage import export
@@ -32,7 +33,7 @@ class Command(StaffCommand):
     def carry_out(self, options: dict[str, Any]) -> str:
         """Beside the file first, so that a file of that name is always whole."""
         file: Path = options["file"]
-        audit.record(options["by"], "export", subject=f"member {options['member']}", reason=options["reason"])
+        audit.record(options["by"], Action.EXPORT, subject=f"member {options['member']}", reason=options["reason"])
         unfinished = file.with_name(f".{file.name}.unfinished")
         try:
             with open(unfinished, "w", encoding="utf-8", opener=for_my_eyes) as output:

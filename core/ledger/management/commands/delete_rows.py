@@ -9,6 +9,7 @@ from django.db import Error as DatabaseError
 from django.db import IntegrityError
 
 from core.ledger import audit, progress, rows
+from core.ledger.actions import Action
 from core.ledger.arguments import count_up_to
 from core.ledger.terminal import Interrupted, StaffCommand, a_file, for_my_eyes, must_be_new, wrong_arguments
 
@@ -85,7 +86,7 @@ class Command(StaffCommand):
         made, dump = self.made, options["dump"].absolute()
         return audit.around(
             options["by"],
-            "delete_rows",
+            Action.DELETE_ROWS,
             subject=f"table {made.table}"[:64],
             reason=options["reason"],
             planned={"where": made.where, "planned": made.rows, "dump": str(dump)},

@@ -6,6 +6,7 @@ from django.db import Error as DatabaseError
 from django.db import IntegrityError
 
 from core.ledger import audit, progress, rows
+from core.ledger.actions import Action
 from core.ledger.terminal import Interrupted, StaffCommand, a_file, wrong_arguments
 
 BATCH = 500
@@ -37,7 +38,7 @@ class Command(StaffCommand):
     def carry_out(self, options: dict[str, Any]) -> str:
         with audit.around(
             options["by"],
-            "restore_rows",
+            Action.RESTORE_ROWS,
             subject=f"table {self.dump.table}"[:64],
             reason=options["reason"],
             planned={"planned": self.dump.rows, "dump": str(options["dump"].absolute())},
