@@ -1,5 +1,6 @@
 """What staff see of members, and the lists they edit. They warn, suspend or remove a member here."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +12,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from accounts.catalogue import REPORT_REASONS
-from accounts.models import Department, Keyword, Member, Mood, Preference, Profile, Session
+from accounts.models import Department, Device, Keyword, Member, Mood, Preference, Profile, Session
 from accounts.services import standing
 from core.ledger.read_only import ReadOnly
 
@@ -92,12 +93,28 @@ class MemberAdmin(admin.ModelAdmin):
     list_select_related = ["profile"]
     ordering = ["-created_at"]
     search_fields = ["=id", "=profile__nickname"]
-    readonly_fields = ["id", "language", "created_at", "active", "inactive_reason", "taking_part_since", "withdrawn_at"]
+    readonly_fields = [
+        "id",
+        "language",
+        "push_text",
+        "push_devices",
+        "created_at",
+        "active",
+        "inactive_reason",
+        "taking_part_since",
+        "withdrawn_at",
+    ]
     inlines = [ProfileInline, PreferenceInline, SessionInline]
 
     @admin.display(description=_("nickname"), ordering="profile__nickname")
     def nickname(self, member: Member) -> str:
         return member.profile.nickname if hasattr(member, "profile") else ""
+
+    @admin.display(description=_("push devices"))
+    def push_devices(self, member: Member) -> str:
+        """How many of each kind; nobody needs to see what they are known by."""
+        numbers = Counter(member.devices.order_by("kind").values_list("kind", flat=True))
+        return ", ".join(f"{Device.Kind(kind).label}: {number}" for kind, number in numbers.items())
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

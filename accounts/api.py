@@ -22,6 +22,8 @@ from accounts.models import Member
 from accounts.serializers import (
     AccessSerializer,
     CatalogueSerializer,
+    DeviceListSerializer,
+    DeviceSerializer,
     MemberSerializer,
     NicknameSerializer,
     SessionListSerializer,
@@ -29,9 +31,10 @@ from accounts.serializers import (
     SignedInSerializer,
     SignInStartSerializer,
 )
-from accounts.services import erasure, members, sessions, sign_in
+from accounts.services import devices, erasure, members, sessions, sign_in
 from accounts.throttles import RefreshThrottle
 from core.errors import NotSignedIn
+from core.http.openapi import with_body
 from core.http.throttles import SignInThrottle
 
 logger = logging.getLogger(__name__)
@@ -171,6 +174,37 @@ class SessionView(APIView):
         return Response(status=204)
 
 
+class DevicesView(APIView):
+    @extend_schema(responses=DeviceListSerializer)
+    def get(self, request: MemberRequest) -> Response:
+        """Where I get pushes, the last seen first; at most 20. And the key with which browsers subscribe to them."""
+        shown = DeviceSerializer(
+            selectors.devices(request.user.id), many=True, context={"current": request.auth.session}
+        ).data
+        return Response({"results": shown, "next": None, "web_push_key": settings.VAPID_PUBLIC_KEY or None})
+
+    @extend_schema(
+        request=forms.RegistrationBody,
+        responses={201: DeviceSerializer, 200: OpenApiResponse(DeviceSerializer, "It was there already")},
+    )
+    def post(self, request: MemberRequest) -> Response:
+        """Push to this device while it is signed in. Send it at each start: what is not seen for long is forgotten."""
+        body = forms.RegistrationBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        registered = devices.register(request.user.id, request.auth.session, **body.validated_data)
+        shown = DeviceSerializer(registered.device, context={"current": request.auth.session}).data
+        return Response(shown, status=201 if registered.is_new else 200)
+
+    @extend_schema(request=forms.DeviceBody, responses={204: None})
+    @with_body
+    def delete(self, request: MemberRequest) -> Response:
+        """Push to this device no more. Done already is done as well; of a PushSubscription the endpoint is enough."""
+        body = forms.DeviceBody(data=request.data)
+        body.is_valid(raise_exception=True)
+        devices.remove(request.user.id, **body.validated_data)
+        return Response(status=204)
+
+
 class MeView(APIView):
     """Routed by mainpage, which adds leaving the service."""
 
@@ -192,6 +226,7 @@ class MeView(APIView):
             profile=forms.profile_form(whole) if forms.PROFILE_FIELDS & given.keys() else None,
             preference=forms.preference_form(whole) if forms.PREFERENCE_FIELDS & given.keys() else None,
             language=given.get("language"),
+            push_text=given.get("push_text"),
         )
         return shown(member)
 

@@ -1,9 +1,12 @@
 """The JSON that accounts accepts: a message for every field, in the words of the page it is filled in on."""
 
+import json
+from base64 import urlsafe_b64decode
 from contextlib import suppress
 from dataclasses import fields
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric import ec
 from django.conf import settings
 from django.db.models import Model
 from django.utils.functional import Promise
@@ -13,9 +16,10 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts import nicknames, selectors
-from accounts.models import Department, Keyword, Member, Mood, Profile
+from accounts.models import Department, Device, Keyword, Member, Mood, Profile
 from accounts.serializers import PreferenceSerializer, ProfileSerializer
 from accounts.services.members import PreferenceForm, ProfileForm
+from core.http import push_services
 
 PROFILE_FIELDS = {field.name for field in fields(ProfileForm)}
 PREFERENCE_FIELDS = {field.name for field in fields(PreferenceForm)}
@@ -185,6 +189,7 @@ class MemberBody(ProfileBody, PreferenceBody):
     """Any of it (`partial`); what is not given stays."""
 
     language = serializers.ChoiceField(settings.LANGUAGES, error_messages=says(_("Choose one.")))
+    push_text = serializers.BooleanField(error_messages=says(_("Choose one.")))
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """A profile or preference that does not exist yet can only be given whole."""
@@ -211,3 +216,90 @@ def preference_form(values: dict[str, Any]) -> PreferenceForm:
 
 class ActiveBody(serializers.Serializer[Any]):
     active = serializers.BooleanField(error_messages=says(_("Choose one.")))
+
+
+# --- where pushes go
+NO_BROWSER = _("Notifications can't be sent to this browser.")
+APP_NAME = "^[!-~]{1,4096}$"
+NO_DEVICE = _("Notifications can't be sent to this device.")
+
+
+class KeysBody(serializers.Serializer[Any]):
+    """RFC 8291, 3.1 and 3.2: a point of the curve P-256, uncompressed, and 16 bytes; base64url, padded or not."""
+
+    p256dh = serializers.RegexField(r"^[A-Za-z0-9_-]{87}=?$", error_messages=says(NO_BROWSER))
+    auth = serializers.RegexField(r"^[A-Za-z0-9_-]{22}={0,2}$", error_messages=says(NO_BROWSER))
+
+    def validate_p256dh(self, value: str) -> str:
+        written = value.rstrip("=")
+        try:
+            ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), urlsafe_b64decode(written + "="))
+        except ValueError:
+            raise serializers.ValidationError(NO_BROWSER, code="invalid") from None
+        return written
+
+    def validate_auth(self, value: str) -> str:
+        return value.rstrip("=")
+
+
+class EndpointBody(serializers.Serializer[Any]):
+    """As much of a browser's PushSubscription as names it."""
+
+    default_error_messages = {"invalid": NO_BROWSER}
+
+    endpoint = serializers.CharField(
+        max_length=push_services.MAX_ENDPOINT, error_messages=says(NO_BROWSER) | {"max_length": NO_BROWSER}
+    )
+
+
+class SubscriptionBody(EndpointBody):
+    """A whole one; what else it has (`expirationTime`) is not kept."""
+
+    keys = KeysBody(error_messages=says(NO_BROWSER))
+
+    def validate_endpoint(self, value: str) -> str:
+        if push_services.origin_of(value) is None:
+            raise serializers.ValidationError(NO_BROWSER, code="unknown_service")
+        return value
+
+
+class AppName(serializers.RegexField):
+    """What Firebase calls an app on a device: its installation's id, or its registration token."""
+
+    def __init__(self) -> None:
+        super().__init__(APP_NAME, error_messages=says(NO_DEVICE))
+
+
+@extend_schema_field(
+    {
+        "oneOf": [{"type": "string", "pattern": APP_NAME}, {"type": "object", "required": ["endpoint"]}],
+        "description": "kind `webpush`: the JSON of the browser's PushSubscription; else the text the app was given",
+    }
+)
+class DeviceValue(serializers.JSONField):
+    """Looked at by DeviceBody, for what it has to be depends on the kind."""
+
+
+class DeviceBody(serializers.Serializer[Any]):
+    """Which device: enough to remove it, also when it could not be registered any more."""
+
+    subscription: type[EndpointBody] = EndpointBody
+
+    kind = serializers.ChoiceField(Device.Kind.choices, error_messages=says(_("Choose one.")))
+    value = DeviceValue(error_messages=says(NO_DEVICE))
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """`value` becomes text; a browser's is compact JSON."""
+        is_browser = attrs["kind"] == Device.Kind.WEBPUSH
+        form = self.subscription() if is_browser else AppName()
+        try:
+            value = form.run_validation(attrs["value"])
+        except serializers.ValidationError as error:
+            raise serializers.ValidationError({"value": error.detail}) from None
+        return attrs | {"value": json.dumps(value, separators=(",", ":")) if is_browser else value}
+
+
+class RegistrationBody(DeviceBody):
+    """A device that pushes can reach."""
+
+    subscription = SubscriptionBody

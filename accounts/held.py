@@ -19,6 +19,22 @@ def member(member_id: int) -> dict[str, Any]:
     }
 
 
+def devices(member_id: int) -> list[dict[str, Any]]:
+    """Where pushes go."""
+    rows = Member.objects.get(id=member_id).devices.order_by("id")
+    return [
+        {
+            "id": row.id,
+            "session": row.session_id,
+            "kind": row.kind,
+            "value": row.value,
+            "created_at": iso(row.created_at),
+            "seen_at": iso(row.seen_at),
+        }
+        for row in rows
+    ]
+
+
 def sessions(member_id: int) -> list[dict[str, Any]]:
     """Every device that signed in, also those signed out."""
     rows = Member.objects.get(id=member_id).sessions.order_by("id")

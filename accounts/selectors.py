@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import nicknames
-from accounts.models import Member, Profile, Session
+from accounts.models import Device, Member, Profile, Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +207,48 @@ def open_sessions(member_id: int) -> list[Session]:
     still_renewable = timezone.now() - settings.REFRESH_TOKEN_LIFETIME
     sessions = Session.objects.filter(member=member_id, ended_at=None, last_seen__gt=still_renewable)
     return list(sessions.order_by("-last_seen", "-id")[:100])
+
+
+def devices(member_id: int) -> list[Device]:
+    """Where a member gets pushes, with their sessions, the last seen first. One query."""
+    return list(Device.objects.filter(member=member_id).select_related("session").order_by("-seen_at", "-id"))
+
+
+@dataclass(frozen=True, slots=True)
+class PushDevice:
+    """`value` is what a push service knows it by; for kind "webpush" compact JSON, {endpoint, keys}."""
+
+    id: int
+    kind: str
+    value: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Addressee:
+    """Who can be reached by a push, in which language, and whether it may show what was written."""
+
+    member: int
+    language: str
+    shows_text: bool
+    devices: tuple[PushDevice, ...]
+
+
+def addressees(member_ids: Collection[int]) -> dict[int, Addressee]:
+    """Of these, who has a device that is still signed in; neither suspended nor withdrawn. One query."""
+    now = timezone.now()
+    rows = (
+        Device.objects.filter(member__in=member_ids, member__withdrawn_at=None)
+        .filter(session__ended_at=None, session__last_seen__gt=now - settings.REFRESH_TOKEN_LIFETIME)
+        .exclude(member__suspended_until__gt=now)
+        .order_by("id")
+        .values_list("member_id", "member__language", "member__push_text", "id", "kind", "value")
+    )
+    found: dict[int, Addressee] = {}
+    for member, language, shows_text, id_, kind, value in rows:
+        others = found[member].devices if member in found else ()
+        device = PushDevice(id_, kind, value=value)
+        found[member] = Addressee(member, language, shows_text=shows_text, devices=(*others, device))
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts import nicknames, selectors
-from accounts.models import Member, Preference, Profile, Session
+from accounts.models import Device, Member, Preference, Profile, Session
 from core.http.times import Moment
 
 
@@ -35,6 +35,7 @@ class MemberSerializer(serializers.Serializer[Member]):
     active = serializers.BooleanField()
     inactive_reason = serializers.SerializerMethodField()
     language = serializers.ChoiceField(settings.LANGUAGES)
+    push_text = serializers.BooleanField(help_text="whether notifications show what was written")
     profile = ProfileSerializer(allow_null=True)
     preference = PreferenceSerializer(allow_null=True)
 
@@ -78,6 +79,24 @@ class SessionSerializer(serializers.Serializer[Any]):
 class SessionListSerializer(serializers.Serializer[Any]):
     results = SessionSerializer(many=True)
     next = serializers.URLField(allow_null=True)
+
+
+class DeviceSerializer(serializers.Serializer[Any]):
+    id = serializers.IntegerField()
+    kind = serializers.ChoiceField(Device.Kind.choices)
+    device = serializers.CharField(source="session.device")
+    created_at = Moment()
+    seen_at = Moment()
+    current = serializers.SerializerMethodField()
+
+    def get_current(self, device: Device) -> bool:
+        return bool(device.session_id == self.context["current"])
+
+
+class DeviceListSerializer(serializers.Serializer[Any]):
+    results = DeviceSerializer(many=True)
+    next = serializers.URLField(allow_null=True)
+    web_push_key = serializers.CharField(allow_null=True, help_text="`applicationServerKey`; null: no Web Push here")
 
 
 class NicknameSerializer(serializers.Serializer[Any]):

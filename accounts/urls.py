@@ -12,6 +12,7 @@ urlpatterns = [
     path("auth/logout-all", api.LogoutAllView.as_view()),
     path("auth/sessions", api.SessionsView.as_view()),
     path("auth/sessions/<int:session_id>", api.SessionView.as_view()),
+    path("devices", api.DevicesView.as_view()),
     path("members/me/profile", api.ProfileView.as_view()),
     path("members/me/preference", api.PreferenceView.as_view()),
     path("members/me/active", api.ActiveView.as_view()),

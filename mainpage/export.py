@@ -22,6 +22,7 @@ def written(member: int) -> Iterator[str]:
         "exported_at": iso(timezone.now()),
         "member": accounts.held.member(member),
         "sessions": accounts.held.sessions(member),
+        "devices": accounts.held.devices(member),
         "rounds": _rounds(member),
         "rooms": chat.held.rooms(member),
         "blocks": chat.held.blocks(member),

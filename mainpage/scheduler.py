@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import close_old_connections, connections
 from django.utils import timezone
 
+import accounts.services.devices
 import accounts.services.sessions
 import chat.services.reports
 from core.ledger import outbox
@@ -43,6 +44,7 @@ def jobs() -> list[Job]:
         Job("measure", 5.0, lambda: measure(timezone.now())),
         Job("look at the disks", 30.0, lambda: disks.measure(settings.DISK_PATHS)),
         Job("forget dead sessions", 3600.0, lambda: accounts.services.sessions.forget_dead(timezone.now())),
+        Job("forget unseen devices", 3600.0, lambda: accounts.services.devices.forget_unseen(timezone.now())),
         Job("forget old evidence", 3600.0, lambda: chat.services.reports.forget_evidence(timezone.now())),
     ]
 

@@ -28,6 +28,8 @@ class Member(models.Model):
     warned_at = models.DateTimeField(_("warned at"), null=True)
     # A default of the database too: an older version, which inserts without it, may run beside this one.
     warned_for = models.CharField(max_length=40, blank=True, default="", db_default="")
+    # Whether a push may show what was written. Locked screens are read by others, so it does not unless asked.
+    push_text = models.BooleanField(_("text in notifications"), default=False, db_default=False)
     withdrawn_at = models.DateTimeField(_("withdrawn at"), null=True)
     # When a suspension or the withdrawal last took effect: what was signed in before it ends, live sockets too.
     revoked_at = models.DateTimeField(null=True)

@@ -19,7 +19,7 @@ UNLINK = "accounts.unlink"
 
 
 def erase(member_id: int) -> bool:
-    """Profile, preference, Kakao id and sessions; whether there was still something to erase.
+    """Profile, preference, Kakao id, and sessions with their devices; whether there was still something to erase.
 
     In the caller's transaction. Live sockets end by `selectors.revocations`. Raises Member.DoesNotExist.
     """
@@ -36,6 +36,7 @@ def erase(member_id: int) -> bool:
     member.kakao_id = None
     member.active, member.inactive_reason, member.taking_part_since = False, "", None
     member.warned_at, member.warned_for = None, ""
+    member.push_text = False
     member.withdrawn_at = member.revoked_at = timezone.now()
     member.save()
     return True

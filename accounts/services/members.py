@@ -40,6 +40,7 @@ def save(
     profile: ProfileForm | None = None,
     preference: PreferenceForm | None = None,
     language: str | None = None,
+    push_text: bool | None = None,
 ) -> Member:
     """All that is given, or nothing. The forms are valid in themselves.
 
@@ -60,6 +61,8 @@ def save(
         )
     if language:
         member.language = language
+    if push_text is not None:
+        member.push_text = push_text
     return _settled(member, timezone.now())
 
 
@@ -107,5 +110,5 @@ def _settled(member: Member, now: datetime) -> Member:
     """Saves the member, with `taking_part_since` following from what they have become."""
     takes_part = member.active and selectors.onboarding(member) == "done"
     member.taking_part_since = (member.taking_part_since or now) if takes_part else None
-    member.save(update_fields=["active", "inactive_reason", "language", "taking_part_since"])
+    member.save(update_fields=["active", "inactive_reason", "language", "push_text", "taking_part_since"])
     return member

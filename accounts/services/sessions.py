@@ -11,7 +11,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts import tokens
-from accounts.models import Member, RefreshToken, Session
+from accounts.models import Device, Member, RefreshToken, Session
 from accounts.services.standing import refuse_suspended
 from core.errors import NotFound, NotSignedIn
 
@@ -117,7 +117,12 @@ def _hand_out(session: Session, now: datetime) -> str:
 
 @transaction.atomic
 def _end(sessions: QuerySet[Session]) -> int:
-    """REST refuses its tokens at once; `selectors.revocations` tells it to whoever asks."""
+    """REST refuses its tokens at once; `selectors.revocations` tells it to whoever asks. Its devices go.
+
+    The session comes first: who registers a device holds it, so that device is either there by now or refused.
+    """
     ids = list(sessions.filter(ended_at=None).values_list("id", flat=True))
+    ended = Session.objects.filter(id__in=ids, ended_at=None).update(ended_at=timezone.now())
     RefreshToken.objects.filter(session__in=ids).delete()
-    return Session.objects.filter(id__in=ids, ended_at=None).update(ended_at=timezone.now())
+    Device.objects.filter(session__in=ids).delete()
+    return ended

@@ -175,6 +175,9 @@ REFRESH_TOKEN_LIFETIME = timedelta(days=60)
 REFRESH_TOKEN_OVERLAP = timedelta(seconds=30)
 # How long a session that ended, or can't be renewed any more, stays in the database.
 SESSIONS_KEPT = timedelta(days=30)
+# How long a device that does not come back gets pushes: as long as its sign-in lasts. Firebase calls one stale after a
+# month without contact and drops it after 270 days; a summer away from the campus is two months.
+DEVICES_KEPT = REFRESH_TOKEN_LIFETIME
 SIGN_IN_STATE_LIFETIME = timedelta(minutes=10)
 NICKNAME_MIN, NICKNAME_MAX = 1, 5
 NICKNAME_PATTERN = "^[가-힣]{1,5}$"
@@ -211,6 +214,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "ENUM_NAME_OVERRIDES": {"DeviceKindEnum": "accounts.models.device.Device.Kind"},
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "core.http.openapi.add_problems"],
 }
 

@@ -25,6 +25,7 @@ def test_two_steps_lead_to_done(newcomer: Visitor) -> None:
         "active": True,
         "inactive_reason": None,
         "language": "ko",
+        "push_text": False,
         "profile": PROFILE,
         "preference": PREFERENCE,
     }

@@ -34,6 +34,7 @@ def test_first_sign_in_makes_a_member(visitor: Visit) -> None:
             "active": True,
             "inactive_reason": None,
             "language": "en",
+            "push_text": False,
             "profile": None,
             "preference": None,
         },

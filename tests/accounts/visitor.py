@@ -47,8 +47,8 @@ class Visitor:
     def patch(self, path: str, body: Any = None) -> Any:
         return self._send("PATCH", path, body, {})
 
-    def delete(self, path: str) -> Any:
-        return self._send("DELETE", path, {}, {})
+    def delete(self, path: str, body: Any = None) -> Any:
+        return self._send("DELETE", path, body, {})
 
     def _send(self, method: str, path: str, body: Any, headers: dict[str, str]) -> Any:
         return self.client.generic(

@@ -53,6 +53,12 @@ def test_every_operation_says_what_it_answers(openapi: dict[str, Any]) -> None:
     assert silent == []
 
 
+def test_a_delete_that_takes_a_body_shows_it(openapi: dict[str, Any]) -> None:
+    with_body = [path for path, methods in openapi["paths"].items() if "requestBody" in methods.get("delete", {})]
+
+    assert with_body == ["/api/v1/devices"]
+
+
 def test_both_documents_are_served(client: Client) -> None:
     assert client.get("/docs/openapi.json").json()["openapi"].startswith("3.1.")
     assert client.get("/docs/asyncapi.json").json()["asyncapi"] == "3.0.0"

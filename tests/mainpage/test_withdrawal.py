@@ -12,10 +12,11 @@ from django.core.management import CommandError, call_command
 from django.db import connections
 from rest_framework.test import APIClient
 
-from accounts.models import Member, Session
+from accounts.models import Device, Member, Session
 from accounts.services import standing
 from chat.models import Block, Room
 from chat.services import blocks
+from core.http.times import iso
 from core.ledger import outbox
 from core.ledger.models import AuditEntry
 from mainpage.rounds import advance
@@ -208,6 +209,12 @@ def test_a_suspension_gives_the_partner_somebody_else_too(night: Night):
 
 
 # --- everything held about me
+def push_device(member: Member, value: str) -> Device:
+    return Device.objects.create(
+        member=member, session=Session.objects.get(member=member), kind="fid", value=value, digest=value
+    )
+
+
 def test_the_export_holds_what_is_mine_and_not_what_others_said(night: Night, client_of: Sign):
     woman, man = night.pair_of_members()
     night.advance("22:00")
@@ -215,6 +222,9 @@ def test_the_export_holds_what_is_mine_and_not_what_others_said(night: Night, cl
     night.says(man, "남의 말")
     blocks.block(woman.id, man.id)
     session = client_of(woman)
+    device = push_device(woman, "hers")
+    client_of(man)
+    push_device(man, "his")
 
     answer = session.get("/api/v1/members/me/export")
     text = b"".join(answer.streaming_content).decode()
@@ -223,11 +233,21 @@ def test_the_export_holds_what_is_mine_and_not_what_others_said(night: Night, cl
     [room] = night.rooms()
     assert answer["Content-Disposition"] == 'attachment; filename="damso.json"'
     assert list(held) == [
-        *("exported_at", "member", "sessions", "rounds", "rooms", "blocks", "reports", "messages"),
+        *("exported_at", "member", "sessions", "devices", "rounds", "rooms", "blocks", "reports", "messages"),
     ]
     assert (held["member"]["id"], held["member"]["kakao_id"]) == (woman.id, woman.kakao_id)
     assert held["member"]["profile"]["nickname"] == woman.profile.nickname
-    assert [each["id"] for each in held["sessions"]] == list(Session.objects.values_list("id", flat=True))
+    assert [each["id"] for each in held["sessions"]] == [device.session_id]
+    assert held["devices"] == [
+        {
+            "id": device.id,
+            "session": device.session_id,
+            "kind": "fid",
+            "value": "hers",
+            "created_at": iso(device.created_at),
+            "seen_at": iso(device.seen_at),
+        }
+    ]
     assert held["rounds"] == [{"date": "2031-03-03", "paired": True}]
     assert [(each["id"], each["partner"], each["closed_reason"]) for each in held["rooms"]] == [
         (room.id, man.id, "left")
