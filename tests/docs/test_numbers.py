@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
+from accounts.services import devices
 from chat.fanout import hub
 from chat.gateway import arriving, drain_files, online, process, session
 from chat.management.commands import drain as drain_command
@@ -65,6 +66,8 @@ SAID = [
         f"`detail` has up to {reports.MAX_DETAIL} characters; `seqs` names up to {reports.MAX_SEQS} messages",
     ),
     ("docs/api.md", f"last {reports.LAST_MESSAGES} messages"),
+    ("docs/api.md", f"has {devices.MOST_OF_A_MEMBER} devices at most"),
+    ("docs/api.md", f"again within {settings.DEVICES_KEPT.days} days is forgotten"),
     ("docs/operations.md", f"{settings.EVIDENCE_KEPT.days} days after"),
     ("docs/socket.md", f"wss://HOST{PATH}`, subprotocol `{SUBPROTOCOL}`"),
     ("docs/socket.md", f"Within {IDENTIFY_WITHIN_S} s the client says `identify"),
