@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import kakao
 from chat import readiness
+from chat.push import fcm
 from config import health
 from core.ledger import outbox
 from core.telemetry import apm, board
@@ -186,6 +187,10 @@ def _kakao() -> Said:
     return ""
 
 
+def _fcm() -> Said:
+    return "" if fcm.reach() else _("not configured")
+
+
 def _apm() -> Said:
     return "" if apm.reach_server(within_s=APM_WITHIN_S) else _("not configured")
 
@@ -201,5 +206,6 @@ PROBES = (
     Probe("outbox", State.DEGRADED, _outbox),
     Probe("round", State.DEGRADED, _round),
     Probe("kakao", State.DEGRADED, _kakao, outside=True),
+    Probe("fcm", State.DEGRADED, _fcm, outside=True),
     Probe("apm", State.DEGRADED, _apm, outside=True),
 )

@@ -11,6 +11,7 @@ import shlex
 import signal
 import sys
 import time
+from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from types import FrameType
 from typing import NoReturn
 from urllib.parse import urlsplit
 
+from cryptography.hazmat.primitives.asymmetric import ec
 from dotenv import dotenv_values
 
 from dev import messages
@@ -26,6 +28,7 @@ from dev.stack.mongod import Mongod
 from dev.stack.ports import free_port, is_free
 from dev.stack.process import CLONE, Process, StackError, described
 from dev.stack.redis import RedisServer, wheel_binary
+from dev.standins import everybody
 
 USUAL = CLONE / ".local"
 WATCH_SECONDS = 0.2
@@ -134,14 +137,14 @@ class LocalRun:
             "SECRET_KEY": earlier.get("SECRET_KEY") or secrets.token_urlsafe(48),
             "MONGO_URL": mongod.url,
             "REDIS_URL": redis.url,
-            "KAKAO_AUTH_URL": f"http://127.0.0.1:{standin_port}",
-            "KAKAO_API_URL": f"http://127.0.0.1:{standin_port}",
+            "VAPID_PRIVATE_KEY": earlier.get("VAPID_PRIVATE_KEY") or vapid_key(),
+            **everybody.environment(f"http://127.0.0.1:{standin_port}"),
         }
         write_stack(self.directory, self.stack)
         self.environ = environment(os.environ, self.stack, self.directory)
         self.start("MongoDB", mongod)
         self.start("Redis", redis)
-        self.start("Kakao stand-in", Standin(self.log("standin"), port=standin_port, environ=self.environ))
+        self.start("Stand-ins", Standin(self.log("standin"), port=standin_port, environ=self.environ))
 
     def prepare_data(self) -> None:
         self.step("Translations", compile_translations)
@@ -219,16 +222,22 @@ def compile_translations() -> None:
 
 
 def read_stack(directory: Path) -> dict[str, str]:
-    """What an earlier run wrote: ports are taken again where they are free, the key always."""
+    """What an earlier run wrote: ports are taken again where they are free, the keys always."""
     return {name: value for name, value in dotenv_values(directory / "stack.env").items() if value}
 
 
 def write_stack(directory: Path, stack: Mapping[str, str]) -> None:
-    """For this user's eyes only: it holds the key that signs tokens."""
+    """For this user's eyes only: it holds the keys that sign."""
     unfinished = directory / "stack.env.new"
     unfinished.touch(mode=0o600)
     unfinished.write_text("".join(f"{name}={value}\n" for name, value in stack.items()))
     unfinished.replace(directory / "stack.env")
+
+
+def vapid_key() -> str:
+    """As config/env.py wants it. Kept, since a browser that subscribed with another one gets nothing."""
+    number = ec.generate_private_key(ec.SECP256R1()).private_numbers().private_value
+    return urlsafe_b64encode(number.to_bytes(32)).rstrip(b"=").decode()
 
 
 def environment(environ: Mapping[str, str], stack: Mapping[str, str], directory: Path) -> dict[str, str]:

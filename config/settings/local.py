@@ -1,4 +1,4 @@
-"""A laptop: SQLite, MongoDB and Redis from wheels, a stand-in for Kakao. `make run` starts them, writes stack.env."""
+"""A laptop: SQLite, MongoDB and Redis from wheels, stand-ins for what is outside. `make run` writes stack.env."""
 
 import os
 from pathlib import Path
@@ -26,6 +26,7 @@ env.use_defaults(
         "KAKAO_CLIENT_SECRET": "local-client-secret",
         "KAKAO_ADMIN_KEY": "local-admin-key",
         "KAKAO_REDIRECT_URIS": ",".join(f"http://{host}:{PORT}/" for host in HOSTS),
+        "VAPID_CONTACT": "mailto:somebody@example.com",
         "WEB_CLIENT": "true",
         "LOG_FORMAT": "plain",
         **STACK,

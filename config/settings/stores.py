@@ -71,9 +71,11 @@ def logging(log_format: str, level: str) -> dict[str, Any]:
             "apm": {"()": "core.telemetry.apm.ErrorReporter", "level": "ERROR"},
         },
         "root": {"handlers": ["stdout", "apm"], "level": level},
-        # pymongo's DEBUG lines hold its commands, and with them what members write.
+        # pymongo's DEBUG lines hold its commands, and with them what members write; urllib3's lines whole URLs, and who
+        # knows the one of a browser's push service can reach that browser.
         "loggers": {
             "pymongo": {"level": "INFO"},
+            "urllib3.connectionpool": {"level": "ERROR"},
             "django.server": {"handlers": ["stdout"], "level": level, "propagate": False},
         },
     }

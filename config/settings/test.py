@@ -18,6 +18,8 @@ env.use_defaults(
         "KAKAO_CLIENT_SECRET": "test-client-secret",
         "KAKAO_ADMIN_KEY": "test-admin-key",
         "KAKAO_REDIRECT_URIS": "http://127.0.0.1:8000/,http://testserver/",
+        "VAPID_PRIVATE_KEY": "for-tests-only-and-for-nobody-else-00000000",
+        "VAPID_CONTACT": "mailto:tests@damso.example",
         "WEB_CLIENT": "true",
         "LOG_FORMAT": "plain",
     }

@@ -1,4 +1,4 @@
-"""Damso itself as processes: gunicorn with our worker, the scheduler, Kakao's stand-in, one management command.
+"""Damso itself as processes: gunicorn with our worker, the scheduler, the stand-ins, one management command.
 
 They run from this clone with the Python that runs us; what they talk to is in the environment they are given.
 """
@@ -64,10 +64,10 @@ class Application(Server):
 
 
 class Standin(Server):
-    """Kakao's stand-in, serving both of Kakao's hosts on one port."""
+    """All stand-ins (Kakao's, a browsers' push service, FCM) on one port."""
 
     def __init__(self, log: Path, *, port: int, environ: Mapping[str, str]) -> None:
-        super().__init__("the Kakao stand-in", CLONE, port=port, environ=environ, log=log)
+        super().__init__("the stand-ins", CLONE, port=port, environ=environ, log=log)
         self.command = [sys.executable, "-m", "dev.standins", "--port", str(port)]
 
     @property

@@ -1,4 +1,4 @@
-"""The whole service on data of its own (Kakao's stand-in, scheduler, gunicorn) for tests that come from outside."""
+"""The whole service on data of its own (the stand-ins, scheduler, gunicorn) for tests that come from outside."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -7,10 +7,11 @@ from pathlib import Path
 from dev.stack.application import WORKERS, Application, Standin, manage, prepare, scheduler
 from dev.stack.ports import free_port
 from dev.stack.process import Process
+from dev.standins import everybody
 
 
 class Served:
-    """`environ` names the stores; what follows from the ports of the service and the stand-in is added here.
+    """`environ` names the stores; what follows from the ports of the service and the stand-ins is added here.
 
     `page`: the origin of the web client, if it is not served by this application.
     """
@@ -33,10 +34,9 @@ class Served:
         self.environ = {
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "config.settings.test",
+            **everybody.environment(f"http://127.0.0.1:{standin_port}"),
             **environ,
             "ALLOWED_ORIGINS": page or self.base_url,
-            "KAKAO_AUTH_URL": f"http://127.0.0.1:{standin_port}",
-            "KAKAO_API_URL": f"http://127.0.0.1:{standin_port}",
             "KAKAO_REDIRECT_URIS": f"{page or self.base_url}/",
         }
         self.standin = Standin(directory / "standin.log", port=standin_port, environ=self.environ)

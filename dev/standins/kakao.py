@@ -6,54 +6,27 @@ the issuer of the ID tokens.
 """
 
 import hashlib
-import json
 import secrets
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from accounts.demo import kakao_id_of
 from dev.standins import kakao_page
+from dev.standins.exchange import Answer, Refusal, Request
 
 ACCESS_TOKEN_SECONDS = 21_599
 REFRESH_TOKEN_SECONDS = 5_183_999
 CODE_SECONDS = 600  # not published by Kakao
 LOOPBACK = {"127.0.0.1", "localhost", "testserver"}
-
-
-@dataclass(frozen=True)
-class Request:
-    path: str
-    query: Mapping[str, str] = field(default_factory=dict)
-    form: Mapping[str, str] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)  # lower-case names
-
-
-@dataclass(frozen=True)
-class Answer:
-    status: int
-    body: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, content: Mapping[str, Any], status: int = HTTPStatus.OK) -> "Answer":
-        return cls(status, json.dumps(content), {"Content-Type": "application/json;charset=UTF-8"})
-
-    @classmethod
-    def page(cls, html: str, status: int = HTTPStatus.OK) -> "Answer":
-        return cls(status, html, {"Content-Type": "text/html; charset=utf-8"})
-
-    @classmethod
-    def redirect(cls, url: str, query: Mapping[str, str]) -> "Answer":
-        return cls(HTTPStatus.FOUND, "", {"Location": f"{url}{'&' if '?' in url else '?'}{urlencode(query)}"})
 
 
 @dataclass(frozen=True)
@@ -89,20 +62,14 @@ class Grant:
         return kakao_id_of(self.name)
 
 
-class Refusal(Exception):
-    """kauth's errors have a KOE code, kapi's a negative number."""
+def kauth_refusal(code: str, error: str, description: str, status: int = HTTPStatus.BAD_REQUEST) -> Refusal:
+    """kauth's errors have a KOE code."""
+    return Refusal(Answer.of({"error": error, "error_description": description, "error_code": code}, status))
 
-    def __init__(self, answer: Answer) -> None:
-        self.answer = answer
 
-    @classmethod
-    def kauth(cls, code: str, error: str, description: str, status: int = HTTPStatus.BAD_REQUEST) -> "Refusal":
-        body = {"error": error, "error_description": description, "error_code": code}
-        return cls(Answer.of(body, status))
-
-    @classmethod
-    def kapi(cls, code: int, message: str, status: int = HTTPStatus.BAD_REQUEST) -> "Refusal":
-        return cls(Answer.of({"msg": message, "code": code}, status))
+def kapi_refusal(code: int, message: str, status: int = HTTPStatus.BAD_REQUEST) -> Refusal:
+    """kapi's have a negative number."""
+    return Refusal(Answer.of({"msg": message, "code": code}, status))
 
 
 class Kakao:
@@ -174,26 +141,26 @@ class Kakao:
         form = request.form
         app = self.apps.get(form.get("client_id", ""))
         if app is None:
-            raise Refusal.kauth("KOE101", "invalid_client", "Not exist client_id", HTTPStatus.UNAUTHORIZED)
+            raise kauth_refusal("KOE101", "invalid_client", "Not exist client_id", HTTPStatus.UNAUTHORIZED)
         if form.get("client_secret") != app.secret:
-            raise Refusal.kauth("KOE010", "invalid_client", "Bad client credentials", HTTPStatus.UNAUTHORIZED)
+            raise kauth_refusal("KOE010", "invalid_client", "Bad client credentials", HTTPStatus.UNAUTHORIZED)
         if form.get("grant_type") == "authorization_code":
             return self._first_tokens(app, form)
         if form.get("grant_type") == "refresh_token":
             return self._next_tokens(app, form)
-        raise Refusal.kauth("KOE320", "unsupported_grant_type", "grant_type is not supported")
+        raise kauth_refusal("KOE320", "unsupported_grant_type", "grant_type is not supported")
 
     def _first_tokens(self, app: App, form: Mapping[str, str]) -> Answer:
         code = form.get("code", "")
         grant = self._codes.get(code)
         if grant is None or grant.app != app or grant.at < time.time() - CODE_SECONDS:
-            raise Refusal.kauth("KOE320", "invalid_grant", "authorization code not found for code")
+            raise kauth_refusal("KOE320", "invalid_grant", "authorization code not found for code")
         if grant.redirect_uri != form.get("redirect_uri"):
-            raise Refusal.kauth("KOE303", "invalid_grant", "Redirect URI mismatch.")
+            raise kauth_refusal("KOE303", "invalid_grant", "Redirect URI mismatch.")
         if grant.challenge and grant.challenge != challenge_of(form.get("code_verifier", "")):
-            raise Refusal.kauth("KOE320", "invalid_grant", "code_verifier mismatch")
+            raise kauth_refusal("KOE320", "invalid_grant", "code_verifier mismatch")
         if self._codes.pop(code, None) is None:  # two at once: one was faster
-            raise Refusal.kauth("KOE320", "invalid_grant", "authorization code not found for code")
+            raise kauth_refusal("KOE320", "invalid_grant", "authorization code not found for code")
         refresh_token = secrets.token_urlsafe(48)
         self._refresh[refresh_token] = grant
         return Answer.of(
@@ -203,10 +170,10 @@ class Kakao:
 
     def _next_tokens(self, app: App, form: Mapping[str, str]) -> Answer:
         if "refresh_token" not in form:
-            raise Refusal.kauth("KOE319", "invalid_grant", "Not exist refresh token.")
+            raise kauth_refusal("KOE319", "invalid_grant", "Not exist refresh token.")
         grant = self._refresh.get(form["refresh_token"])
         if grant is None or grant.app != app:
-            raise Refusal.kauth("KOE322", "invalid_grant", "expired_or_invalid_refresh_token")
+            raise kauth_refusal("KOE322", "invalid_grant", "expired_or_invalid_refresh_token")
         return Answer.of(self._tokens(grant))
 
     def _tokens(self, grant: Grant) -> dict[str, Any]:
@@ -264,7 +231,7 @@ class Kakao:
     def access_token_info(self, request: Request) -> Answer:
         grant, user = self._who(request)
         if grant is None:
-            raise Refusal.kapi(-401, "no authentication key!", HTTPStatus.UNAUTHORIZED)
+            raise kapi_refusal(-401, "no authentication key!", HTTPStatus.UNAUTHORIZED)
         return Answer.of({"id": user, "expires_in": ACCESS_TOKEN_SECONDS, "app_id": grant.app.id})
 
     def logout(self, request: Request) -> Answer:
@@ -286,13 +253,13 @@ class Kakao:
         if scheme == "KakaoAK" and credential in {app.admin_key for app in self.apps.values()}:
             target = {**request.query, **request.form}
             if target.get("target_id_type") != "user_id" or not target.get("target_id", "").isdecimal():
-                raise Refusal.kapi(-2, "target_id is missing")
+                raise kapi_refusal(-2, "target_id is missing")
             if int(target["target_id"]) not in self.linked:
-                raise Refusal.kapi(-101, "NotRegisteredUserException")
+                raise kapi_refusal(-101, "NotRegisteredUserException")
             return None, int(target["target_id"])
         grant = self._access.get(credential) if scheme == "Bearer" else None
         if grant is None:
-            raise Refusal.kapi(-401, "this access token does not exist", HTTPStatus.UNAUTHORIZED)
+            raise kapi_refusal(-401, "this access token does not exist", HTTPStatus.UNAUTHORIZED)
         return grant, grant.user
 
     @staticmethod

@@ -1,10 +1,12 @@
 """A stand-in behind HTTP, in threads."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
-from dev.standins.kakao import Answer, Request
+from dev.standins.exchange import Answer, Request
 
 
 def server(port: int, answer: Callable[[Request], Answer]) -> ThreadingHTTPServer:
@@ -24,7 +26,7 @@ def server(port: int, answer: Callable[[Request], Answer]) -> ThreadingHTTPServe
             url = urlsplit(self.path)
             headers = {name.lower(): value for name, value in self.headers.items()}
             query, form = dict(parse_qsl(url.query)), dict(parse_qsl(body.decode(errors="replace")))
-            result = answer(Request(path=url.path, query=query, form=form, headers=headers))
+            result = answer(Request(path=url.path, query=query, form=form, headers=headers, body=body))
             content = result.body.encode()
             self.send_response(result.status)
             for name, value in {**result.headers, "Content-Length": str(len(content))}.items():
@@ -36,3 +38,14 @@ def server(port: int, answer: Callable[[Request], Answer]) -> ThreadingHTTPServe
             """Nothing: request lines carry codes and names."""
 
     return ThreadingHTTPServer(("127.0.0.1", port), Handler)
+
+
+@contextmanager
+def served(port: int, answer: Callable[[Request], Answer]) -> Iterator[ThreadingHTTPServer]:
+    """By a thread, until the block ends."""
+    with server(port, answer) as serving:
+        thread = threading.Thread(target=serving.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        yield serving
+        serving.shutdown()
+        thread.join()

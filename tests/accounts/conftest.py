@@ -1,6 +1,5 @@
 """Kakao's stand-in, served for real, and people who come to the API through its public door."""
 
-import threading
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -9,7 +8,7 @@ from pytest_django import Settings
 from accounts.services import catalogue
 from dev.stack.ports import free_port
 from dev.standins.kakao import Kakao
-from dev.standins.serving import server
+from dev.standins.serving import served
 from tests.accounts.visitor import Visitor
 
 
@@ -17,12 +16,8 @@ from tests.accounts.visitor import Visitor
 def standin() -> Iterator[Kakao]:
     port = free_port()
     kakao = Kakao(f"http://127.0.0.1:{port}")
-    with server(port, kakao.answer) as serving:
-        thread = threading.Thread(target=serving.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
+    with served(port, kakao.answer):
         yield kakao
-        serving.shutdown()
-        thread.join()
 
 
 @pytest.fixture

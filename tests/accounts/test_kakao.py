@@ -14,7 +14,8 @@ from accounts import kakao as client
 from accounts.demo import kakao_id_of
 from accounts.kakao import KakaoAway, KakaoRefuses, SignInExpired
 from dev.stack.ports import free_port
-from dev.standins.kakao import Answer, Kakao
+from dev.standins.exchange import Answer
+from dev.standins.kakao import Kakao
 from tests.accounts.visitor import Visitor
 
 Visit = Callable[..., Visitor]

@@ -14,7 +14,8 @@ from accounts.models import Bar, Member, Preference, Profile, RefreshToken, Sess
 from accounts.services import standing
 from core.ledger import outbox
 from core.ledger.models import AuditEntry, Outbox
-from dev.standins.kakao import Answer, Kakao
+from dev.standins.exchange import Answer
+from dev.standins.kakao import Kakao
 from tests.accounts.visitor import Visitor
 from tests.operators import operator
 
