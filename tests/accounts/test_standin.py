@@ -1,4 +1,4 @@
-"""Kakao's stand-in keeps to what Kakao documents, and is refused where members are served."""
+"""Kakao's stand-in keeps to what Kakao documents; stand-ins are refused where members are served."""
 
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -9,7 +9,8 @@ import requests
 from pytest_django import Settings
 
 from accounts.demo import kakao_id_of
-from config.checks import standins_stay_on_laptops
+from config.checks import push_services_can_reach_us, standins_stay_on_laptops
+from dev.standins.everybody import REAL_PUSH_SERVICES
 from dev.standins.kakao import Kakao, challenge_of
 
 REDIRECT_URI = "http://127.0.0.1:8000/"
@@ -192,8 +193,11 @@ class TestRefusedOnServers:
         settings.LOCAL_URLCONFS = []
         settings.KAKAO_AUTH_URL = "https://kauth.kakao.com"
         settings.KAKAO_API_URL = "https://kapi.kakao.com"
+        settings.FCM_URL = "https://fcm.googleapis.com"
+        settings.FCM_SERVICE_ACCOUNT = {"token_uri": "https://oauth2.googleapis.com/token"}
+        settings.WEB_PUSH_SERVICES = REAL_PUSH_SERVICES.split(",")
 
-    def test_kakao_itself_is_fine(self) -> None:
+    def test_the_real_ones_are_fine(self) -> None:
         assert standins_stay_on_laptops() == []
 
     @pytest.mark.parametrize("name", ["KAKAO_AUTH_URL", "KAKAO_API_URL"])
@@ -205,6 +209,54 @@ class TestRefusedOnServers:
 
         assert [error.id for error in standins_stay_on_laptops()] == ["damso.E001"]
 
+    @pytest.mark.parametrize(
+        "url", ["http://127.0.0.1:9", "http://fcm.googleapis.com", "https://fcm.googleapis.com.evil.example"]
+    )
+    def test_another_fcm_is_an_error(self, settings: Settings, url: str) -> None:
+        settings.FCM_URL = url
+
+        assert [error.id for error in standins_stay_on_laptops()] == ["damso.E003"]
+
+    @pytest.mark.parametrize(
+        "uri",
+        [
+            *("http://127.0.0.1:9/token", "http://oauth2.googleapis.com/token", "https://oauth2.googleapis.example"),
+            *("https://evilgoogleapis.com/token", "https://oauth2.googleapis.com@evil.example/token", ""),
+        ],
+    )
+    def test_an_account_of_another_place_is_an_error(self, settings: Settings, uri: str) -> None:
+        settings.FCM_SERVICE_ACCOUNT = {"token_uri": uri, "private_key": "planted key"}
+
+        (error,) = standins_stay_on_laptops()
+
+        assert error.id == "damso.E004"
+        assert "planted" not in str(error)
+
+    def test_no_account_is_fine(self, settings: Settings) -> None:
+        settings.FCM_SERVICE_ACCOUNT = {}
+
+        assert standins_stay_on_laptops() == []
+
+    @pytest.mark.parametrize(
+        "service",
+        [
+            *("http://fcm.googleapis.com", "https://127.0.0.1", "https://10.0.0.1:8443", "https://localhost"),
+            *(
+                "https://push.localhost",
+                "https://redis",
+                "https://vault.internal",
+                "https://*.com",
+                "https://2130706433",
+            ),
+        ],
+    )
+    def test_a_push_service_that_is_not_public_is_an_error(self, settings: Settings, service: str) -> None:
+        settings.WEB_PUSH_SERVICES = ["https://push.damso.example:8443", service]
+
+        (error,) = standins_stay_on_laptops()
+
+        assert (error.id, service in error.msg) == ("damso.E005", True)
+
     def test_laptops_tools_are_an_error(self, settings: Settings) -> None:
         settings.LOCAL_URLCONFS = ["dev.round_controls"]
 
@@ -212,6 +264,19 @@ class TestRefusedOnServers:
 
     def test_laptops_may_use_a_stand_in(self, settings: Settings) -> None:
         settings.STANDINS_ALLOWED = True
-        settings.KAKAO_AUTH_URL = "http://127.0.0.1:9"
+        settings.KAKAO_AUTH_URL = settings.FCM_URL = "http://127.0.0.1:9"
+        settings.WEB_PUSH_SERVICES = ["http://127.0.0.1:9"]
 
         assert standins_stay_on_laptops() == []
+
+
+@pytest.mark.parametrize(
+    ("key", "contact", "errors"),
+    [("k" * 43, "", ["damso.E006"]), ("k" * 43, "mailto:me@damso.example", []), ("", "", [])],
+)
+def test_a_key_for_web_push_without_a_contact_is_an_error(
+    settings: Settings, key: str, contact: str, errors: list[str]
+) -> None:
+    settings.VAPID_PRIVATE_KEY, settings.VAPID_CONTACT = key, contact
+
+    assert [error.id for error in push_services_can_reach_us()] == errors

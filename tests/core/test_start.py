@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 ENVIRONMENT = {
     "ENVIRONMENT": "dev",
     "DJANGO_SETTINGS_MODULE": "config.settings.server",
@@ -34,6 +36,21 @@ def test_a_stand_in_for_kakao_is_not_served_to_members() -> None:
 
     assert refused.returncode != 0
     assert "damso.E001" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("environ", "error"),
+    [
+        ({"FCM_URL": "http://127.0.0.1:9000"}, "damso.E003"),
+        ({"WEB_PUSH_SERVICES": "https://fcm.googleapis.com,http://127.0.0.1:9000"}, "damso.E005"),
+        ({"VAPID_PRIVATE_KEY": "k" * 43}, "damso.E006"),
+    ],
+)
+def test_a_push_service_that_is_none_is_not_served_to_members(environ: dict[str, str], error: str) -> None:
+    refused = start(**environ)
+
+    assert refused.returncode != 0
+    assert error in refused.stderr
 
 
 def test_every_mistake_of_the_environment_is_named_at_once() -> None:

@@ -64,7 +64,7 @@ def test_all_is_well(running: Served) -> None:
     assert all(0 <= each["took_ms"] < WITHIN_S * 1000 for each in findings.values())
     assert findings["replica set"]["said"] == "1 of 1 members serve"
     assert findings["processes"]["said"] == "web: 1, scheduler: 1"
-    assert findings["apm"]["said"] == "not configured"
+    assert [findings[name]["said"] for name in ("fcm", "apm")] == ["", "not configured"]
 
 
 @pytest.mark.parametrize("how", ["stopped", "frozen"])
@@ -88,6 +88,20 @@ def test_kakao_is_asked_where_it_is_configured(running: Served) -> None:
 
     assert (code, ill(findings)) == (1, {"kakao"})
     assert findings["kakao"]["said"] == "no answer (KakaoAway)"
+
+
+def test_fcm_is_asked_for_a_token_if_it_is_configured(running: Served) -> None:
+    assert look(running, FCM_SERVICE_ACCOUNT="")[1]["fcm"]["said"] == "not configured"
+    account = json.loads(running.environ["FCM_SERVICE_ACCOUNT"])
+
+    away = look(running, FCM_SERVICE_ACCOUNT=json.dumps(account | {"token_uri": "http://127.0.0.1:9/token"}))
+    refused = look(running, FCM_SERVICE_ACCOUNT=json.dumps(account | {"client_email": "somebody@else.example"}))
+
+    assert [(code, ill(findings)) for code, findings in (away, refused)] == [(1, {"fcm"})] * 2
+    assert [findings["fcm"]["said"] for _, findings in (away, refused)] == [
+        "no answer (PushAway)",
+        "no answer (PushRefused)",
+    ]
 
 
 def test_apm_is_asked_if_there_is_one(running: Served) -> None:
