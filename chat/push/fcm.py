@@ -144,9 +144,9 @@ def _judge(response: requests.Response) -> None:
     if code in FORGOTTEN or (code == "INVALID_ARGUMENT" and not _names_our_mistake(response)):
         raise Gone
     if code in PASSING or status == 429 or status >= 500:
-        logger.warning("FCM: %s, status %d", code, status)
+        logger.warning("FCM: %s, status %d", code or "no word of its own", status)
         raise PushAway(posting.retry_after(response))
-    raise _refused("FCM refuses: %s, status %d", code, status)
+    raise _refused("FCM refuses: %s, status %d", code or "no word of its own", status)
 
 
 def _refused(words: str, *values: object) -> PushRefused:
