@@ -240,5 +240,5 @@ X_FRAME_OPTIONS = "DENY"
 
 # URL modules of a laptop's own tools (dev/), empty wherever members are served.
 LOCAL_URLCONFS: list[str] = []
-# True only where a stand-in may take Kakao's place; config/checks.py refuses one everywhere else.
+# True only where a stand-in may take an outside service's place; config/checks.py refuses one everywhere else.
 STANDINS_ALLOWED = False

@@ -1,5 +1,7 @@
 """`make run` from its last step on: real runs, watched and ended from outside."""
 
+import ast
+import json
 import os
 import re
 import signal
@@ -120,6 +122,22 @@ def test_manage_alone_talks_to_the_running_stack(run: Run) -> None:
     assert printed.split() == [re.findall("MONGO_URL=(.*)", stack)[0], run.environ["PORT"]]
 
 
+def test_a_run_can_push(run: Run) -> None:
+    environ = {name: value for name, value in run.environ.items() if name not in SET_BY_THE_TEST_RUN}
+    script = "from django.conf import settings; print(len(settings.VAPID_PUBLIC_KEY), settings.WEB_PUSH_SERVICES)"
+    command = [sys.executable, "manage.py"]
+    how: dict[str, Any] = {"cwd": CLONE, "env": environ, "capture_output": True, "text": True}
+
+    key, services = subprocess.run([*command, "shell", "--no-imports", "-c", script], check=True, **how).stdout.split(
+        maxsplit=1
+    )
+    found = json.loads(subprocess.run([*command, "check_stack", "--json"], check=False, **how).stdout)["findings"]
+
+    standins = re.findall("KAKAO_AUTH_URL=(.*)", (Path(run.environ["LOCAL_DIR"]) / "stack.env").read_text())
+    assert (key, ast.literal_eval(services)[-1:]) == ("87", standins)
+    assert [(each["state"], each["said"]) for each in found if each["name"] == "fcm"] == [("ok", "")]
+
+
 SET_BY_THE_TEST_RUN = {"DATABASE_URL", "MONGO_URL", "REDIS_URL", "PORT", "DJANGO_SETTINGS_MODULE"}
 
 
@@ -161,9 +179,17 @@ def test_ctrl_c_stops_every_child_and_a_second_run_finds_its_data(start: Callabl
 
     assert first.wait_for_end() == 0
     assert first.output.endswith("Stopping.\n")
+    keys = keys_of(first)
     assert not any(runs(pid) for pid in processes)
     second = start(Path(first.environ["LOCAL_DIR"])).wait_until_up()
     assert get(f"{second.url}/api/v1/members/me", headers={"Authorization": f"Bearer {access}"}) == member
+    assert keys_of(second) == keys
+
+
+def keys_of(run: Run) -> list[str]:
+    """What signs tokens and pushes."""
+    stack = (Path(run.environ["LOCAL_DIR"]) / "stack.env").read_text()
+    return re.findall("(?:SECRET|VAPID_PRIVATE)_KEY=(.+)", stack)
 
 
 def sign_in(run: Run) -> tuple[dict[str, Any], str]:

@@ -18,8 +18,9 @@ the file, and wins over `NAME`.
 
 "required" holds on a server. `make run` and `make test` need none of them: their own values stand in
 `config/settings/local.py` and `config/settings/test.py`; whatever is set in the environment still wins there,
-except for what `make run` itself provides: its SQLite database, `SECRET_KEY`, `MONGO_URL`, `REDIS_URL`, and the URLs
-of Kakao's stand-in.
+except for what `make run` itself provides: its SQLite database, `SECRET_KEY`, `VAPID_PRIVATE_KEY`, `MONGO_URL`,
+`REDIS_URL`, and what leads to the stand-ins (`KAKAO_AUTH_URL`, `KAKAO_API_URL`, `WEB_PUSH_SERVICES`, `FCM_URL`,
+`FCM_SERVICE_ACCOUNT`).
 
 | variable | default | secret | meaning |
 | --- | --- | --- | --- |
