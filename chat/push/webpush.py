@@ -36,7 +36,7 @@ def send(value: str, note: Note) -> None:
     subscription = json.loads(value)
     origin = push_services.origin_of(subscription["endpoint"])
     if origin is None:
-        logger.warning("Web Push: a device of a service that is not, or no longer, in WEB_PUSH_SERVICES")
+        logger.warning("Web Push: a device whose service is not in WEB_PUSH_SERVICES")
         raise PushRefused
     headers = {
         "Authorization": authorization(origin, at=time.time()),
