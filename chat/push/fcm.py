@@ -15,7 +15,6 @@ import google.auth.transport.requests
 import requests
 from django.conf import settings
 from google.auth.exceptions import GoogleAuthError, TransportError
-from google.auth.transport import DEFAULT_RETRYABLE_STATUS_CODES
 from google.oauth2.service_account import Credentials
 
 from chat.push import posting
@@ -107,7 +106,7 @@ class Transport(google.auth.transport.requests.Request):
         response: google.auth.transport.Response = super().__call__(
             url, method, body, headers, timeout=bounds, allow_redirects=False, **how
         )
-        if response.status in DEFAULT_RETRYABLE_STATUS_CODES:
+        if response.status == 429 or response.status >= 500:
             raise TransportError
         return response
 

@@ -185,7 +185,7 @@ def test_fresh_token_that_is_refused_is_our_fault(apps: Fcm, caplog: pytest.LogC
     assert caplog.records[-1].levelname == "ERROR"
 
 
-@pytest.mark.parametrize("answer", [Answer(500), Answer(503, "planted answer"), Answer(429)])
+@pytest.mark.parametrize("answer", [Answer(500), Answer(502), Answer(503, "planted answer"), Answer(429)])
 def test_token_endpoint_that_is_busy_is_away(apps: Fcm, answer: Answer) -> None:
     apps.faults["/token"] = [answer]
 
