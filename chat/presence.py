@@ -3,13 +3,14 @@
 Renewed as long as it has one, never trusted to be cleaned up. Everything here may be lost with Redis; then a member is
 offline for the others until the next renewal.
 
-One hash a member: `seen` (milliseconds since 1970), and for each process when its lease ends (the same) and when each
-of its sockets came (microseconds since 1970).
+One hash a member: `seen` and `heard` (milliseconds since 1970: written last, and the last frame from any of its
+sockets), and for each process when its lease ends (the same) and when each of its sockets came (microseconds since
+1970). An older version takes `heard` for a process that is long gone, and drops it.
 """
 
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -36,12 +37,15 @@ WRITE = """
 local process, now, remembered = ARGV[1], ARGV[2], ARGV[3]
 local found = {}
 for place, key in ipairs(KEYS) do
-  local lease = ARGV[3 + place]
+  local lease, heard = ARGV[2 + 2 * place], ARGV[3 + 2 * place]
   if lease == '' then
     redis.call('HDEL', key, process)
     redis.call('HSET', key, 'seen', now)
   else
     redis.call('HSET', key, process, lease, 'seen', now)
+  end
+  if tonumber(heard) > tonumber(redis.call('HGET', key, 'heard') or 0) then
+    redis.call('HSET', key, 'heard', heard)
   end
   redis.call('EXPIRE', key, remembered)
   found[place] = redis.call('HGETALL', key)
@@ -59,6 +63,17 @@ class Seen:
     last_seen: int | None
 
 
+@dataclass(frozen=True)
+class Sockets:
+    """A member's sockets in this process: when each came, microseconds since 1970; none, when the last has gone.
+
+    `heard`: their last frame, milliseconds since 1970; 0 for no news.
+    """
+
+    came: Sequence[int]
+    heard: int
+
+
 NEVER = Seen(online=False, last_seen=None)
 
 
@@ -67,6 +82,7 @@ class Record:
     """What Redis knows of a member; `sockets` are the times at which those of all processes came, oldest first."""
 
     seen: Seen
+    heard: int | None  # milliseconds since 1970; late by as much as a third of a lease
     sockets: list[int]
     expired: list[bytes]  # processes that ended without a word
 
@@ -84,16 +100,15 @@ class Leases:
         self._write = self._redis.register_script(WRITE)
         self._drop = self._redis.register_script(DROP)
 
-    async def write(self, sockets: Mapping[int, Sequence[int]]) -> dict[int, Record]:
-        """Say when each socket came that these members have here, at most AT_ONCE members; none: the last has gone.
-
-        What is known of them then.
-        """
+    async def write(self, members: Mapping[int, Sockets]) -> dict[int, Record]:
+        """Say what sockets these members have here, at most AT_ONCE members. What is known of them then."""
         now = _now()
         ends = now + round(settings.PRESENCE_LEASE.total_seconds() * 1000)
-        leases = [" ".join(map(str, (ends, *came))) if came else "" for came in sockets.values()]
-        answers = await self._ask(self._write, sockets, [self._process, now, REMEMBERED_S, *leases])
-        records = _records(sockets, answers, now)
+        news: list[str | int] = []
+        for sockets in members.values():
+            news += [" ".join(map(str, (ends, *sockets.came))) if sockets.came else "", sockets.heard]
+        answers = await self._ask(self._write, members, [self._process, now, REMEMBERED_S, *news])
+        records = _records(members, answers, now)
         await self._clean_up({member: record.expired for member, record in records.items() if record.expired})
         return records
 
@@ -129,14 +144,19 @@ class Leases:
 def look_up(members: Iterable[int]) -> dict[int, Seen]:
     """The same for threads: REST and the main page. Everybody is offline while Redis is away."""
     wanted = list(members)
-    pipeline = _client().pipeline(transaction=False)
-    for member in wanted:
-        pipeline.hgetall(_key(member))
     try:
-        found = _records(wanted, pipeline.execute() if wanted else [], _now())
+        found = records(wanted)
     except (redis.RedisError, OSError):
         found = {}
     return {member: found[member].seen if member in found else NEVER for member in wanted}
+
+
+def records(members: Collection[int]) -> dict[int, Record]:
+    """All that is known of these members. Raises RedisError or OSError while Redis is away."""
+    pipeline = _client().pipeline(transaction=False)
+    for member in members:
+        pipeline.hgetall(_key(member))
+    return _records(members, pipeline.execute() if members else [], _now())
 
 
 def online(members: Iterable[int]) -> dict[int, bool]:
@@ -156,7 +176,7 @@ def _record(fields: dict[bytes, bytes], now: int) -> Record:
     sockets: list[int] = []
     expired = []
     for process, lease in fields.items():
-        if process == b"seen":
+        if process in {b"seen", b"heard"}:
             continue
         ends, *came = map(int, lease.split())
         if ends > now:
@@ -164,7 +184,8 @@ def _record(fields: dict[bytes, bytes], now: int) -> Record:
         else:
             expired.append(process)
     last_seen = int(fields[b"seen"]) if b"seen" in fields else None
-    return Record(Seen(online=bool(sockets), last_seen=last_seen), sorted(sockets), expired)
+    heard = int(fields[b"heard"]) if b"heard" in fields else None
+    return Record(Seen(online=bool(sockets), last_seen=last_seen), heard, sorted(sockets), expired)
 
 
 def _now() -> int:

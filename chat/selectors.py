@@ -122,6 +122,11 @@ def rooms_by_id(rooms: Iterable[int]) -> QuerySet[Room]:
     return Room.objects.filter(id__in=list(rooms)).order_by("id")
 
 
+def facts_of(rooms: Iterable[int]) -> dict[int, RoomFacts]:
+    """By id, those there are, open and closed. One query."""
+    return {facts.id: facts for facts in _facts(RoomMember.objects.filter(room__in=list(rooms)))}
+
+
 def own_rooms(member: int) -> QuerySet[Room]:
     """The member's rooms, for a page of them."""
     return Room.objects.filter(id__in=RoomMember.objects.filter(member=member).values("room"))

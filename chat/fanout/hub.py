@@ -54,6 +54,8 @@ class Hub:
         self.on_presence: Callable[[LiveRoom, int, bool, int | None], None] = lambda room, member, online, seen: None
         self.on_replaced: Callable[[int, int], None] = lambda member, before: None
         self.on_restored: Callable[[], None] = lambda: None
+        # The last entry that this process has stored in each room, for whoever sets this, and takes them away.
+        self.stored_lately: dict[LiveRoom, Entry] | None = None
 
     async def start(self) -> None:
         if hasattr(self._layer, "watch"):
@@ -134,6 +136,8 @@ class Hub:
         """This process has stored it: to the sockets here, then to the other processes, if any has this room."""
         event = event_of(entry)
         self.deliver(room, event)
+        if self.stored_lately is not None:
+            self.stored_lately[room] = entry
         if self._peers is None or self._peers(room.group):
             self._out.setdefault(room.id, []).append(event)
             self._wake.set()

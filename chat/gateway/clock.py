@@ -15,5 +15,10 @@ class Clock:
         self.now = time.monotonic()
         return self.now
 
+    @staticmethod
+    def in_ms(moment: float) -> int:
+        """A moment of this clock in milliseconds since 1970."""
+        return round((time.time() - (time.monotonic() - moment)) * 1000)
+
 
 clock = Clock()  # of this process

@@ -2,6 +2,7 @@
 
 import time
 
+from chat.gateway.clock import clock
 from chat.gateway.session import Session
 from chat.selectors import RoomFacts
 
@@ -29,6 +30,10 @@ class Here:
         """When each of the member's sockets came, microseconds since 1970."""
         return [session.came for session in self.sessions_of(member)]
 
+    def heard_of(self, member: int) -> int:
+        """When the last frame came from any of the member's sockets, milliseconds since 1970; 0: none is here."""
+        return max(map(heard_of, self.sessions_of(member)), default=0)
+
     def count_in(self, session: Session) -> None:
         session.came = time.time_ns() // 1000
         self._of_member[session.member] = (*self.sessions_of(session.member), session)
@@ -44,3 +49,8 @@ class Here:
         else:
             del self._of_member[session.member]
         return not others
+
+
+def heard_of(session: Session) -> int:
+    """The clock of the sockets is late by a tick; of its arrival the time is known."""
+    return max(clock.in_ms(session.socket.heard), session.came // 1000)

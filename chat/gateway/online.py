@@ -12,10 +12,10 @@ from django.conf import settings
 
 from chat.fanout.hub import Hub
 from chat.fanout.live_rooms import LiveRoom
-from chat.gateway.here import Here
+from chat.gateway.here import Here, heard_of
 from chat.gateway.member_rooms import MemberRooms
 from chat.gateway.session import Session, now_ms
-from chat.presence import AT_ONCE, NEVER, Leases, Record, Seen
+from chat.presence import AT_ONCE, NEVER, Leases, Record, Seen, Sockets
 from chat.protocol import CloseCode, Presence, encode, moment
 from chat.selectors import RoomFacts
 
@@ -36,6 +36,7 @@ class Online:
         self._changed: dict[int, None] = {}  # members whose lease must be written, in order
         self._came: dict[int, Rooms] = {}  # members whose first socket here has come, until others are told
         self._left: dict[int, Rooms] = {}  # members whose last socket here has gone, until it is told
+        self._last_words: dict[int, int] = {}  # members of whom a socket has gone → when it was heard last
         self._doubted: set[int] = set()  # they are said to have gone
         self._asked_for: set[int] = set()
         self._wake = asyncio.Event()
@@ -57,8 +58,10 @@ class Online:
         elif len(sockets) > SOCKETS_PER_MEMBER:
             self.replace(member, sockets[-SOCKETS_PER_MEMBER].came)
 
-    def went(self, member: int, rooms: Rooms | None) -> None:
-        """A socket of the member; with the last one the rooms it was in."""
+    def went(self, session: Session, rooms: Rooms | None) -> None:
+        """It has just been counted out; with the member's last one the rooms it was in."""
+        member = session.member
+        self._last_words[member] = max(heard_of(session), self._last_words.get(member, 0))
         if rooms is not None:
             self._left[member] = rooms
         self._note([member])
@@ -80,11 +83,15 @@ class Online:
                 del self._changed[member]
             if not self._changed:
                 self._wake.clear()
-            records = await self._leases.write({member: self._here.came_of(member) for member in members})
+            records = await self._leases.write({member: self._sockets_of(member) for member in members})
             for member in members:
                 self._written(member, records.get(member))
             if len(members) < AT_ONCE:
                 await asyncio.sleep(PAUSE_S)
+
+    def _sockets_of(self, member: int) -> Sockets:
+        heard = max(self._here.heard_of(member), self._last_words.pop(member, 0))
+        return Sockets(self._here.came_of(member), heard)
 
     def _written(self, member: int, record: Record | None) -> None:
         """`record` is None while Redis is away: then nobody is known to be elsewhere.

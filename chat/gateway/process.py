@@ -29,6 +29,7 @@ from chat.gateway.here import Here
 from chat.gateway.member_rooms import MemberRooms
 from chat.gateway.online import Online, renew_every_s
 from chat.gateway.opening import Openings
+from chat.gateway.owing import Owing
 from chat.gateway.session import AboutRoom, Session
 from chat.gateway.sql_threads import SqlThreads
 from chat.gateway.standing import Standing
@@ -87,6 +88,7 @@ class ChatProcess:
             catch_up=self.catch_up,
         )
         self.openings = Openings(self.here, self.member_rooms, self.online, spawn=self.spawn)
+        self.owing = Owing(self.here, self.online, hub=self.hub)
         self.former_rooms = FormerRooms(self.here, self.member_rooms, self.openings, spawn=self.spawn)
         self.hub.on_opened = self.openings.announced
         self.hub.on_presence = self.online.heard
@@ -107,6 +109,7 @@ class ChatProcess:
             self.online.keep,
             self.online.look_up_asked_for,
             self.online.look_again,
+            self.owing.note,
             self._tick,
             self._renew,
         ):
@@ -126,6 +129,7 @@ class ChatProcess:
         with suppress(TimeoutError):
             async with asyncio.timeout(self.drain.time_to_store_s):
                 await self.sending.log.finish()
+        await self.owing.stop()
         await self.hub.stop()
         for task in list(self._tasks):
             task.cancel()
@@ -168,7 +172,7 @@ class ChatProcess:
         if session.came:
             is_last = self.here.count_out(session)
             rooms = self.member_rooms.facts.pop(session.member, ()) if is_last else None
-            self.online.went(session.member, rooms)
+            self.online.went(session, rooms)
 
     # --- what sessions ask
     def look_for(self, session: Session, frame: AboutRoom) -> None:

@@ -36,15 +36,10 @@ class LogReader:
 
     async def tails_and_reads(self, rooms: Iterable[int]) -> tuple[dict[int, Entry], dict[int, dict[int, int]]]:
         """The last entry of each room that has one; and room → member → the highest seq that member has read there."""
-        tails: dict[int, Entry] = {}
-        reads: dict[int, dict[int, int]] = {}
+        rows: list[dict[str, Any]] = []
         for page in _pages(rooms):
-            for row in await self._aggregate(queries.tails_and_reads(page, self._reads.name)):
-                if "tail" in row:
-                    tails[int(row["_id"])] = from_document(row["tail"])
-                else:
-                    reads.setdefault(int(row["room"]), {})[int(row["member"])] = int(row["seq"])
-        return tails, reads
+            rows += await self._aggregate(queries.tails_and_reads(page, self._reads.name))
+        return _tails_and_reads(rows)
 
     async def _find(self, wanted: dict[str, Any], limit: int) -> list[Entry]:
         cursor = self._messages.find(wanted, sort=[("seq", 1)], limit=limit)
@@ -67,6 +62,17 @@ class LogReader:
 def _pages(rooms: Iterable[int]) -> Iterator[list[int]]:
     wanted = list(rooms)
     return (wanted[start : start + ROOMS_PER_AGGREGATE] for start in range(0, len(wanted), ROOMS_PER_AGGREGATE))
+
+
+def _tails_and_reads(rows: Iterable[dict[str, Any]]) -> tuple[dict[int, Entry], dict[int, dict[int, int]]]:
+    tails: dict[int, Entry] = {}
+    reads: dict[int, dict[int, int]] = {}
+    for row in rows:
+        if "tail" in row:
+            tails[int(row["_id"])] = from_document(row["tail"])
+        else:
+            reads.setdefault(int(row["room"]), {})[int(row["member"])] = int(row["seq"])
+    return tails, reads
 
 
 # --- for threads and commands
@@ -98,6 +104,12 @@ def tails(rooms: Iterable[int]) -> dict[int, Entry]:
     return {
         int(row["_id"]): from_document(row["tail"]) for row in mongo.messages().aggregate(queries.tails(list(rooms)))
     }
+
+
+def tails_and_reads(rooms: Iterable[int]) -> tuple[dict[int, Entry], dict[int, dict[int, int]]]:
+    """As LogReader's. Raises PyMongoError."""
+    pipeline = queries.tails_and_reads(list(rooms), mongo.reads().name)
+    return _tails_and_reads(mongo.messages().aggregate(pipeline))
 
 
 def senders(rooms: Iterable[int]) -> set[tuple[int, int]]:

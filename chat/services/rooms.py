@@ -5,6 +5,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from pymongo.errors import PyMongoError
@@ -20,6 +21,7 @@ from core.ledger.actions import Action
 logger = logging.getLogger(__name__)
 
 END_LOG = "chat.end_log"
+PUSH_OPENED = "chat.push_opened"  # paid in chat/push/opened.py
 
 
 def open_room(room_id: int, members: tuple[int, int], *, opens_at: datetime, closes_at: datetime) -> bool:
@@ -31,6 +33,8 @@ def open_room(room_id: int, members: tuple[int, int], *, opens_at: datetime, clo
         room, is_new = Room.objects.get_or_create(id=room_id, defaults={"opens_at": opens_at, "closes_at": closes_at})
         if is_new:
             RoomMember.objects.bulk_create(RoomMember(room=room, member=member) for member in members)
+            if settings.PUSH_ON:
+                outbox.owe(PUSH_OPENED, {"room": room_id}, lane=f"push:{room_id}")
         transaction.on_commit(lambda: announce.room_opened(room_id, members))
     return is_new
 

@@ -33,6 +33,7 @@ VAPID_CONTACT: str = _values["VAPID_CONTACT"]
 WEB_PUSH_SERVICES: list[str] = _values["WEB_PUSH_SERVICES"]
 FCM_SERVICE_ACCOUNT: dict[str, Any] = _values["FCM_SERVICE_ACCOUNT"]
 FCM_URL: str = _values["FCM_URL"]
+PUSH_ON = bool(VAPID_PRIVATE_KEY or FCM_SERVICE_ACCOUNT)
 LANGUAGE_CODE: str = _values["LANGUAGE_CODE"]
 BIND: str = _values["BIND"]
 WORKERS: int = _values["WORKERS"]
@@ -167,6 +168,10 @@ ROUND_REPEATS_OLD_PAIRS = True
 
 # --- presence: a process that ends without a word is noticed after this long; it renews three times as often
 PRESENCE_LEASE = timedelta(seconds=60)
+
+# --- push: owed to who is not heard of for so long after a message; who has no socket gets the time to come back
+PUSH_SILENCE = timedelta(seconds=30)
+PUSH_GRACE = timedelta(seconds=5)
 
 # --- members
 ACCESS_TOKEN_LIFETIME = timedelta(minutes=15)

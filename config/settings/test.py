@@ -30,6 +30,8 @@ from config.settings.base import REST_FRAMEWORK  # noqa: E402
 
 STANDINS_ALLOWED = True
 PRESENCE_LEASE = timedelta(seconds=5)
+PUSH_SILENCE = timedelta(seconds=3)
+PUSH_GRACE = timedelta(seconds=0.5)
 LOCAL_URLCONFS = ["dev.round_controls"]
 REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"] |= {"sign_in": "6000/min", "member": "6000/min"}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

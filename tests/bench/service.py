@@ -32,6 +32,8 @@ class Service:
             "KAKAO_CLIENT_SECRET": "none",
             "KAKAO_ADMIN_KEY": "none",
             "KAKAO_REDIRECT_URIS": "https://bench.example/",
+            "VAPID_PRIVATE_KEY": "of-the-bench-alone-0123456789-0123456789012",
+            "VAPID_CONTACT": "mailto:bench@bench.example",
         }
         self.application = Application(
             directory / "gunicorn.log", port=port, environ=self.environ, workers=1, under=under

@@ -1,0 +1,173 @@
+"""The scheduler's job that sends pushes: takes what is due, asks who is still owed one, and hands it to push services.
+
+A few at once, because each waits for somebody else's server. A service that is away is not asked again in the same
+turn; what it did not take is looked at again later, and later, as long as the room is open. A push counts as told when
+one of the member's devices has it.
+"""
+
+import json
+import logging
+import random
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from accounts.selectors import PushDevice
+from accounts.services import devices
+from chat.push import due, fcm, opened, webpush  # noqa: F401 - `opened` registers what it pays
+from chat.push.due import Owed
+from chat.push.note import Gone, Note, PushAway, PushRefused
+from chat.push.recipients import Fate, Later, Push, now_ms, settle
+from core.telemetry import apm, metrics
+
+logger = logging.getLogger(__name__)
+
+AT_ONCE = 16  # calls under way
+TAKEN = 500  # entries looked at together
+TURN_S = 10.0  # then the other things a scheduler is told, as to stop, have their turn
+LONGEST_DELAY_MS = 10 * 60 * 1000
+
+
+class Outcome(StrEnum):
+    SENT = "sent"
+    GONE = "gone"
+    AWAY = "away"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What became of a push at one device; `retry_after`, seconds: the service has asked for it."""
+
+    push: Push
+    device: PushDevice
+    outcome: Outcome
+    retry_after: float = 0.0
+
+
+class Delivery:
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="push")
+
+    def run(self) -> None:
+        """Whatever is due now, for at most a turn. Nothing while pushes are off, or Redis is away."""
+        if not settings.PUSH_ON:
+            return
+        metrics.PUSH_DUE.set(due.waiting())
+        ends = time.monotonic() + TURN_S
+        while time.monotonic() < ends:
+            taken = due.take(now=now_ms(), limit=TAKEN)
+            self._deliver(taken)
+            if len(taken) < TAKEN:
+                break
+
+    def _deliver(self, taken: Sequence[Owed]) -> None:
+        """What can't be settled now, because a store is away, is looked at again."""
+        try:
+            settled = settle(taken)
+        except Exception:
+            due.note((each, now_ms() + due.GRACE_MS) for each in taken)
+            raise
+        pushes = [each for each in settled if isinstance(each, Push)]
+        later = [each for each in settled if isinstance(each, Later)]
+        for each in settled:
+            if isinstance(each, Fate):
+                _count(each)
+        later += self._send(pushes)
+        due.note((each.owed, each.look_at) for each in later)
+
+    def _send(self, pushes: Sequence[Push]) -> list[Later]:
+        """Those to be tried again."""
+        turn = _Turn()
+        calls = [(push, device) for push in pushes for device in push.addressee.devices]
+        sent = list(self._threads.map(lambda call: turn.send(*call), calls))
+        devices.forget([each.device.id for each in sent if each.outcome is Outcome.GONE])
+        return _told(pushes, sent)
+
+
+class _Turn:
+    """The calls of one turn, and the services that have been found away in it."""
+
+    def __init__(self) -> None:
+        self._away: dict[str, float] = {}  # service → seconds, as it has asked for
+
+    def send(self, push: Push, device: PushDevice) -> Sent:
+        """In any thread; never raises."""
+        service = _service_of(device)
+        if service in self._away:
+            return Sent(push, device, Outcome.AWAY, self._away[service])
+        kind = "webpush" if device.kind == "webpush" else "fcm"
+        outcome, retry_after = Outcome.SENT, 0.0
+        with apm.traced("push", kind), metrics.PUSH_SECONDS.time():
+            try:
+                _hand_over(device, push.note)
+            except Gone:
+                outcome = Outcome.GONE
+            except PushAway as error:
+                outcome, retry_after = Outcome.AWAY, error.retry_after or 0.0
+                self._away[service] = retry_after
+            except PushRefused:
+                outcome = Outcome.REFUSED
+            except Exception:  # top of a task: one device must not keep the others from theirs
+                logger.exception("a push failed")
+                outcome = Outcome.REFUSED
+        metrics.PUSHES.labels(kind, outcome).inc()
+        return Sent(push, device, outcome, retry_after)
+
+
+def _service_of(device: PushDevice) -> str:
+    """Whose server takes it: Firebase's, or the one of a browser's maker."""
+    return urlsplit(json.loads(device.value)["endpoint"]).netloc if device.kind == "webpush" else "fcm"
+
+
+def _hand_over(device: PushDevice, note: Note) -> None:
+    if device.kind == "webpush":
+        webpush.send(device.value, note)
+    else:
+        fcm.send(device.kind, device.value, note)
+
+
+def _told(pushes: Iterable[Push], sent: Iterable[Sent]) -> list[Later]:
+    """Writes down whom a push has reached; those to be tried again."""
+    now = now_ms()
+    of_push: dict[str, list[Sent]] = {}
+    for each in sent:
+        of_push.setdefault(each.push.owed.name, []).append(each)
+    told, later = [], []
+    for push in pushes:
+        outcomes = of_push.get(push.owed.name, [])
+        fate = _fate(outcomes)
+        if fate is None:
+            later.append(_again(push.owed, outcomes, now=now))
+            continue
+        _count(fate)
+        if fate is Fate.SENT:
+            told.append(push.owed)
+    due.note_told(told, now=now)
+    return later
+
+
+def _fate(outcomes: Sequence[Sent]) -> Fate | None:
+    """None: nobody has it, and somebody may take it later."""
+    found = {each.outcome for each in outcomes}
+    if Outcome.SENT in found:
+        return Fate.SENT
+    if Outcome.AWAY in found:
+        return None
+    return Fate.REFUSED if Outcome.REFUSED in found else Fate.NO_DEVICE
+
+
+def _again(owed: Owed, outcomes: Iterable[Sent], *, now: int) -> Later:
+    """After as long again as it is owed already, more or less; not before the service wants to be asked."""
+    asked_for = max(each.retry_after for each in outcomes) * 1000
+    delay = min(max(now - owed.first, due.GRACE_MS), LONGEST_DELAY_MS) * random.uniform(0.75, 1.25)  # noqa: S311
+    return Later(owed, now + round(max(delay, asked_for)))
+
+
+def _count(fate: Fate) -> None:
+    metrics.PUSH_DECISIONS.labels(fate).inc()

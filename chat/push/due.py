@@ -1,0 +1,144 @@
+"""The due list: which member is owed a push for which room, and when to look whether they still are. In Redis, and best
+effort: a push that is lost with it is a message found later, never a message lost.
+
+One entry for each room and member, however much is said: first and last message that nobody has been seen to read. The
+time to look is the first one's. What has been told stays noted, so that one push tells of a room until the member comes
+back to it.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import redis
+import redis.asyncio as aioredis
+from django.conf import settings
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+LIMITS: dict[str, Any] = {"socket_timeout": 1.0, "socket_connect_timeout": 1.0, "protocol": 2}  # seconds; RESP2
+TOLD_KEPT_MS = 2 * 24 * 3600 * 1000  # longer than a room is open
+SILENCE_MS = round(settings.PUSH_SILENCE.total_seconds() * 1000)
+GRACE_MS = round(settings.PUSH_GRACE.total_seconds() * 1000)
+
+# KEYS: due, owed. ARGV: for each its name, when to look, first, last.
+NOTE = """
+for i = 1, #ARGV, 4 do
+  local name, first, last = ARGV[i], ARGV[i + 2], ARGV[i + 3]
+  local known = redis.call('HGET', KEYS[2], name)
+  if known then first = string.match(known, '%d+') end
+  redis.call('HSET', KEYS[2], name, first .. ' ' .. last)
+  redis.call('ZADD', KEYS[1], 'NX', ARGV[i + 1], name)
+end
+"""
+# KEYS: due, owed, told. ARGV: now, how many, until when what was told is forgotten.
+TAKE = """
+redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', ARGV[3])
+local found = {}
+for _, name in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[2])) do
+  local times, told = redis.call('HGET', KEYS[2], name), redis.call('ZSCORE', KEYS[3], name)
+  if times then found[#found + 1] = name .. ' ' .. (told or '0') .. ' ' .. times end
+  redis.call('ZREM', KEYS[1], name)
+  redis.call('HDEL', KEYS[2], name)
+end
+return found
+"""
+
+
+class RedisAway(Exception):
+    """Nothing was noted, or taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """Times in milliseconds since 1970. `told`: when a push last told of this room, 0: never."""
+
+    room: int
+    member: int
+    first: int
+    last: int
+    told: int = 0
+
+    @property
+    def name(self) -> str:
+        return f"{self.room}:{self.member}"
+
+
+Noted = Iterable[tuple[Owed, int]]
+
+
+class AsyncDueList:
+    """The event loop's end."""
+
+    def __init__(self) -> None:
+        self._redis = aioredis.Redis.from_url(settings.REDIS_URL, retry=AsyncRetry(NoBackoff(), 0), **LIMITS)
+        self._note = self._redis.register_script(NOTE)
+
+    async def note(self, owed: Noted) -> None:
+        """Each with the time to look at it, which an entry that is there already keeps. Raises RedisAway."""
+        if arguments := _arguments(owed):
+            try:
+                await self._note([_key("due"), _key("owed")], arguments)
+            except (redis.RedisError, OSError) as error:
+                raise RedisAway(type(error).__name__) from error
+
+    async def close(self) -> None:
+        await self._redis.aclose()
+
+
+def note(owed: Noted) -> None:
+    """The same for threads. Raises RedisAway."""
+    if arguments := _arguments(owed):
+        _ask(NOTE, [_key("due"), _key("owed")], arguments)
+
+
+def take(*, now: int, limit: int) -> list[Owed]:
+    """Those whose time has come, which nobody else will be given; at most `limit`. Raises RedisAway."""
+    return [
+        _read(row) for row in _ask(TAKE, [_key("due"), _key("owed"), _key("told")], [now, limit, now - TOLD_KEPT_MS])
+    ]
+
+
+def note_told(owed: Iterable[Owed], *, now: int) -> None:
+    """Raises RedisAway."""
+    if told := {each.name: now for each in owed}:
+        try:
+            _client().zadd(_key("told"), told)
+        except (redis.RedisError, OSError) as error:
+            raise RedisAway(type(error).__name__) from error
+
+
+def waiting() -> int:
+    """How many entries there are. Raises RedisAway."""
+    try:
+        return int(_client().zcard(_key("due")))
+    except (redis.RedisError, OSError) as error:
+        raise RedisAway(type(error).__name__) from error
+
+
+def _arguments(owed: Noted) -> list[Any]:
+    return [argument for each, look_at in owed for argument in (each.name, look_at, each.first, each.last)]
+
+
+def _read(row: bytes) -> Owed:
+    name, told, first, last = row.decode().split()
+    room, member = map(int, name.split(":"))
+    return Owed(room, member, first=int(first), last=int(last), told=round(float(told)))
+
+
+def _ask(script: str, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
+    try:
+        return _client().eval(script, len(keys), *keys, *arguments)
+    except (redis.RedisError, OSError) as error:
+        raise RedisAway(type(error).__name__) from error
+
+
+def _key(name: str) -> str:
+    return f"{settings.REDIS_PREFIX}:push:{name}"
+
+
+@cache
+def _client() -> redis.Redis:
+    return redis.Redis.from_url(settings.REDIS_URL, retry=Retry(NoBackoff(), 0), **LIMITS)

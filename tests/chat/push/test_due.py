@@ -1,0 +1,65 @@
+"""The due list in Redis."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.conf import settings
+from redis import Redis
+
+from chat.push import due
+from chat.push.due import Owed
+
+NOW = 1_764_423_000_000  # milliseconds since 1970
+FOR_EVER = NOW + 10**9
+
+
+@pytest.fixture(autouse=True)
+def _empty_list() -> Iterator[None]:
+    yield
+    with Redis.from_url(settings.REDIS_URL) as redis:
+        redis.delete(*(due._key(name) for name in ("due", "owed", "told")))
+
+
+def test_what_is_said_to_one_member_in_one_room_is_one_entry_from_first_to_last():
+    due.note([(Owed(7, 1, first=NOW, last=NOW), NOW + 5)])
+    due.note([(Owed(7, 1, first=NOW + 3, last=NOW + 3), NOW + 8), (Owed(7, 2, first=NOW + 4, last=NOW + 4), NOW + 9)])
+
+    assert due.waiting() == 2
+    assert due.take(now=FOR_EVER, limit=10) == [
+        Owed(7, 1, first=NOW, last=NOW + 3),
+        Owed(7, 2, first=NOW + 4, last=NOW + 4),
+    ]
+
+
+def test_an_entry_is_given_once_and_not_before_its_time():
+    due.note([(Owed(7, 1, first=NOW, last=NOW), NOW + 5)])
+
+    assert due.take(now=NOW + 4, limit=10) == []
+    assert len(due.take(now=NOW + 5, limit=10)) == 1
+    assert due.take(now=NOW + 5, limit=10) == []
+
+
+def test_the_time_to_look_stays_that_of_the_first_message():
+    due.note([(Owed(7, 1, first=NOW, last=NOW), NOW + 5)])
+    due.note([(Owed(7, 1, first=NOW + 4, last=NOW + 4), NOW + 9)])
+
+    assert len(due.take(now=NOW + 5, limit=10)) == 1
+
+
+def test_at_most_as_many_as_asked_for_are_given_the_longest_due_first():
+    due.note((Owed(7, member, first=NOW, last=NOW), NOW - member) for member in range(1, 4))
+
+    assert [each.member for each in due.take(now=NOW, limit=2)] == [3, 2]
+    assert [each.member for each in due.take(now=NOW, limit=2)] == [1]
+
+
+def test_what_was_told_is_known_until_its_room_is_long_over():
+    owed = Owed(7, 1, first=NOW, last=NOW)
+    due.note_told([owed], now=NOW + 1)
+    due.note([(owed, NOW)])
+
+    assert due.take(now=NOW + 1, limit=10) == [Owed(7, 1, first=NOW, last=NOW, told=NOW + 1)]
+
+    later = NOW + 2 + due.TOLD_KEPT_MS
+    due.note([(owed, NOW)])
+    assert due.take(now=later, limit=10) == [owed]
