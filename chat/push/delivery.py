@@ -19,7 +19,7 @@ from django.conf import settings
 
 from accounts.selectors import PushDevice
 from accounts.services import devices
-from chat.push import due, fcm, opened, webpush  # noqa: F401 - `opened` registers what it pays
+from chat.push import due, fcm, opened, posting, webpush  # noqa: F401 - `opened` registers what it pays
 from chat.push.due import Owed
 from chat.push.note import Gone, Note, PushAway, PushRefused
 from chat.push.recipients import Fate, Later, Push, now_ms, settle
@@ -27,7 +27,6 @@ from core.telemetry import apm, metrics
 
 logger = logging.getLogger(__name__)
 
-AT_ONCE = 16  # calls under way
 TAKEN = 500  # entries looked at together
 TURN_S = 10.0  # then the other things a scheduler is told, as to stop, have their turn
 LONGEST_DELAY_MS = 10 * 60 * 1000
@@ -52,7 +51,7 @@ class Sent:
 
 class Delivery:
     def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="push")
+        self._threads = ThreadPoolExecutor(posting.THREADS, thread_name_prefix="push")
 
     def run(self) -> None:
         """Whatever is due now, for at most a turn. Nothing while pushes are off, or Redis is away."""

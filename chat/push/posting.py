@@ -21,7 +21,7 @@ from chat.push.note import Note, PushAway
 logger = logging.getLogger(__name__)
 
 CONNECT_SECONDS, READ_SECONDS = 3, 8
-THREADS = 16  # so many connections are kept to each host
+THREADS = 32  # so many calls at once, and connections kept to each host
 HOSTS = 32  # Microsoft's and Apple's services have many
 
 

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from django.conf import settings
 from django.utils import timezone
 
 from accounts.models import Device, Session
@@ -24,6 +25,7 @@ from tests.bench.members import AT_ONCE, _members
 
 
 def evening(pairs: int, push_service: str) -> None:
+    settings.WEB_PUSH_SERVICES = [push_service]  # refused where members are served
     members = _members(2 * pairs)
     Session.objects.bulk_create((Session(member=each, client="web") for each in members), AT_ONCE)
     sessions = Session.objects.filter(member__in=members).order_by("id")
@@ -43,7 +45,7 @@ def evening(pairs: int, push_service: str) -> None:
     print(
         json.dumps(
             {
-                "pushes": metrics.values()['damso_pushes_total{outcome="sent",service="webpush"}'],
+                "pushes": metrics.values()['damso_pushes_total{service="webpush",outcome="sent"}'],
                 "opening_s": round(opened - began, 1),
                 "noted_s": round(noted - opened, 1),
                 "told_s": round(ended - opened, 1),

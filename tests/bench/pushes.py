@@ -49,7 +49,7 @@ def sink(answer_s: float) -> Iterator[str]:
 
 
 def measure(lab: Lab, *, members: int, answer_s: float) -> dict[str, float]:
-    with sink(answer_s) as url, lab.run(SYSTEMS["damso"], pairs=1, environ={"WEB_PUSH_SERVICES": url}) as running:
+    with sink(answer_s) as url, lab.run(SYSTEMS["damso"], pairs=1) as running:
         assert running.service is not None
         code = f"from tests.bench.evening import evening; evening({members // 2}, {url!r})"
         printed = running.service.manage("shell", "-v", "0", "-c", code)

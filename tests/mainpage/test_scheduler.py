@@ -102,10 +102,8 @@ def run_scheduler(transactional_db: None) -> Iterator[Callable[[], subprocess.Po
         )
         processes.append(process)
         assert process.stdout is not None
-        assert [process.stdout.readline() for _ in range(2)] == [
-            "advance rounds: every 1 s\n",
-            "drain the outbox: every 1 s\n",
-        ]
+        # What the jobs themselves say may come in between.
+        assert "drain the outbox: every 1 s\n" in iter(process.stdout.readline, "")
         return process
 
     yield start
