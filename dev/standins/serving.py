@@ -37,7 +37,11 @@ def server(port: int, answer: Callable[[Request], Answer]) -> ThreadingHTTPServe
         def log_message(self, format: str, *args: object) -> None:
             """Nothing: request lines carry codes and names."""
 
-    return ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    return Server(("127.0.0.1", port), Handler)
+
+
+class Server(ThreadingHTTPServer):
+    request_queue_size = 128  # as many as may call at once; with the usual 5 some would wait a second to connect
 
 
 @contextmanager
