@@ -24,7 +24,6 @@ class PagesService(ScriptedService):
     def __init__(self) -> None:
         super().__init__()
         self.says: dict[str, Any] = {"GET /catalogue": CATALOGUE | OFFERED, "GET /auth/sessions": {"results": []}}
-        self.member_says: dict[str, Any] = {}  # beside or instead of what ScriptedService says of the member
         self.main_waits = asyncio.Event()
         self.main_waits.set()
         self.takes_sockets = True
@@ -42,8 +41,7 @@ class PagesService(ScriptedService):
             await self.main_waits.wait()
         if path not in self.rest and f"{method} {path}" in self.says:
             return self.says[f"{method} {path}"]
-        answer = await super().answer(method, path, query)
-        return answer | self.member_says if (method, path) == ("GET", "/members/me") else answer
+        return await super().answer(method, path, query)
 
 
 def seoul(time: str) -> datetime:

@@ -107,6 +107,7 @@ class ScriptedService:
         self.log: list[protocol.MessageCreated | protocol.RoomClosed] = []
         self.times: list[str] = []
         self.member = ME
+        self.member_says: dict[str, Any] = {}  # beside or instead of what is said of the member
         self.opens_at = datetime.now(UTC) - timedelta(hours=1)
         self.closes_at = self.opens_at + timedelta(hours=22)
         self.closed: protocol.RoomClosed | None = None
@@ -120,6 +121,8 @@ class ScriptedService:
         self.turned_away_with: tuple[int, str] | None = None
         self.rest: dict[str, Problem] = {}
         self.asked: list[tuple[str, Any]] = []  # ("POST /reports", body) of everything that came with one
+        self.web_push_key: str | None = None  # None: this service pushes to no browser
+        self.devices: list[dict[str, Any]] = []  # what was registered, {kind, value}
         self.pages_asked = 0
         self.history_waits = asyncio.Event()
         self.history_waits.set()
@@ -265,8 +268,21 @@ class ScriptedService:
         match method, path:
             case "POST", "/auth/refresh":
                 return {"access": "an-access-token", "access_expires_in": 900}
-            case "POST", "/auth/logout":
+            case "POST", "/auth/logout" | "/auth/logout-all":
+                self.devices.clear()
                 return None
+            case "GET", "/devices":
+                return {"results": self._devices(), "next": None, "web_push_key": self.web_push_key}
+            case "POST", "/devices":
+                device = self.asked[-1][1]
+                self.devices = [each for each in self.devices if each != device] + [device]
+                return self._devices()[-1]
+            case "DELETE", "/devices":
+                self.devices.remove(self.asked[-1][1])
+                return None
+            case "PATCH", "/members/me":
+                self.member_says |= self.asked[-1][1]
+                return await self.answer("GET", "/members/me", {})
             case "GET", "/members/me":
                 return {
                     "id": self.member,
@@ -275,7 +291,8 @@ class ScriptedService:
                     "language": "ko",
                     "profile": PROFILE,
                     "preference": PREFERENCE,
-                }
+                    "push_text": False,
+                } | self.member_says
             case "GET", "/catalogue":
                 return CATALOGUE
             case "GET", "/main":
@@ -308,6 +325,11 @@ class ScriptedService:
                 await self.close_room("left", by=self.member)
                 return None
         raise Problem(404, "not_found")
+
+    def _devices(self) -> list[dict[str, Any]]:
+        now = moment(datetime.now(UTC))
+        about = {"device": "Chrome · Linux", "created_at": now, "seen_at": now, "current": True}
+        return [{"id": n, "kind": each["kind"]} | about for n, each in enumerate(self.devices, start=1)]
 
     def _history(self) -> list[dict[str, Any]]:
         nobody = {"sender": 0, "client_id": CLOSED, "text": "", "kind": CLOSED, "id": f"{ROOM}-{len(self.log)}"}

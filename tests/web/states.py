@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from playwright.async_api import Page, expect
+from playwright.async_api import Locator, Page, expect
 
 from chat.protocol import ErrorCode, Typing
+from tests.web.browser_push import allow, new_key, play_push_service
 from tests.web.pages_service import PARTNER_CARD, PagesService, main_page, shown_room
 from tests.web.room_page import RoomPage
 from tests.web.scripted_service import ME, PARTNER, PROFILE, ROOM, Problem
@@ -83,6 +84,10 @@ class Stage:
         self.service.said(*TALK[:3])
         self.service.said(*TALK[3:], by=ME)
         return await self.room.open()
+
+    async def offers_push(self) -> None:
+        self.service.web_push_key = new_key()
+        await play_push_service(self.page.context)
 
     def nobody_is_signed_in(self) -> None:
         self.service.rest["/auth/refresh"] = Problem(401, "not_authenticated")
@@ -229,6 +234,15 @@ async def main_matched(stage: Stage) -> None:
     await stage.shows_main("matched", at="2026-11-24 23:09:30", night=TONIGHT, room=room)
 
 
+async def main_matched_push_failed(stage: Stage) -> None:
+    await stage.offers_push()
+    await main_matched(stage)
+    await allow(stage.page.context)
+    stage.service.rest["/devices"] = Problem(400, "invalid")
+    await stage.page.locator("#push-on").click()
+    await expect(stage.page.get_by_role("alert")).to_be_visible()
+
+
 async def main_matched_by_day(stage: Stage) -> None:
     await stage.shows_main("matched", at="2026-11-25 09:55:30", night=TONIGHT, room=shown_room(night=TONIGHT))
 
@@ -250,6 +264,47 @@ async def settings(stage: Stage) -> None:
     await stage.open("#/settings")
     await expect(stage.page.locator(".now")).to_be_visible()
     await expect(stage.page.locator(".num")).to_have_text("1")
+
+
+async def settings_push_off(stage: Stage) -> None:
+    await stage.offers_push()
+    await settings(stage)
+    await expect(push_row(stage)).to_be_visible()
+
+
+async def settings_push_on(stage: Stage) -> None:
+    await settings_push_off(stage)
+    await allow(stage.page.context)
+    await push_row(stage).get_by_role("button").click()
+    await expect(stage.page.locator("#announcer")).not_to_be_empty()
+
+
+async def settings_push_denied(stage: Stage) -> None:
+    await settings_push_off(stage)
+    await push_row(stage).get_by_role("button").click()  # a browser without a window answers "no" itself
+    await expect(push_row(stage).get_by_role("button")).to_have_count(0)
+
+
+async def settings_push_failed(stage: Stage) -> None:
+    await settings_push_off(stage)
+    await allow(stage.page.context)
+    stage.service.rest["/devices"] = Problem(400, "invalid")
+    await push_row(stage).get_by_role("button").click()
+    await expect(stage.page.get_by_role("alert")).to_be_visible()
+
+
+async def settings_push_unsupported(stage: Stage) -> None:
+    await stage.page.add_init_script("delete window.PushManager")
+    await settings_push_off(stage)
+
+
+async def settings_push_on_an_iphone(stage: Stage) -> None:
+    await stage.page.add_init_script("navigator.standalone = false")
+    await settings_push_unsupported(stage)
+
+
+def push_row(stage: Stage) -> Locator:
+    return stage.page.locator(".item").filter(has=stage.page.locator("[href='#icon-bell']"))
 
 
 async def settings_blocked(stage: Stage) -> None:
@@ -392,10 +447,17 @@ STATES: dict[str, Callable[[Stage], Awaitable[None]]] = {
     "main-unpaired": main_unpaired,
     "main-inactive": main_inactive,
     "main-matched": main_matched,
+    "main-matched-push-failed": main_matched_push_failed,
     "main-matched-by-day": main_matched_by_day,
     "main-closed": main_closed,
     "notices": notices,
     "settings": settings,
+    "settings-push-off": settings_push_off,
+    "settings-push-on": settings_push_on,
+    "settings-push-denied": settings_push_denied,
+    "settings-push-failed": settings_push_failed,
+    "settings-push-unsupported": settings_push_unsupported,
+    "settings-push-on-an-iphone": settings_push_on_an_iphone,
     "settings-blocked": settings_blocked,
     "settings-withdraw": settings_withdraw,
     "room-empty": room_empty,

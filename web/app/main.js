@@ -22,8 +22,9 @@ import { addTexts, language, setLanguage, t } from "./strings.js";
 import { addUnread, setUnread } from "./title.js";
 
 const UNAVAILABLE = 503;
+const WORKER = "sw.js";
 
-const client = createClient({ base: API_BASE, language });
+const client = createClient({ base: API_BASE, language, worker: WORKER });
 const catalogue = new Catalogue(client);
 const router = new Router(build);
 const app = { client, catalogue, router, announce, base: API_BASE, localRun: isLocalRun(API_BASE), fail, notFound, switchLanguage };
@@ -45,6 +46,7 @@ async function boot() {
   nameSkipLink();
   router.start();
   client.on("signed-out", onSignedOut);
+  client.on("notification", ({ room }) => openNotified(room));
   client.on("message", ({ mine }) => { if (!mine) addUnread(); });      // the main page, where it is shown, counts exactly
   if (answer) await comeBackFromKakao(answer);
   else await restore();
@@ -173,6 +175,12 @@ function preferencePage() {
       router.go(editing ? "#/settings" : "#/");
     },
   });
+}
+
+/** Where the member is already nothing is drawn anew: they may be writing. */
+function openNotified(room) {
+  const hash = room === null ? "#/" : `#/room/${room}`;
+  if (hash !== location.hash) router.go(hash);
 }
 
 // ── when something is wrong

@@ -1,6 +1,7 @@
 // Who is signed in here, and the short-lived access token. The refresh token is a cookie this code never sees; the access
 // token lives in memory only, so that nothing on a shared campus PC outlives the tab.
 
+import { base64url } from "./base64url.js";
 import { ApiError } from "./http.js";
 
 const SIGN_IN = "damso.sign-in";      // sessionStorage: {verifier, state} between leaving for Kakao and coming back
@@ -11,14 +12,19 @@ export const SIGNED_OUT = Object.freeze({ ELSEWHERE: "elsewhere", SUSPENDED: "su
 export class Auth {
   member = null;
   #http;
+  #onNobody;
   #onSignedOut;
   #access = null;
   #expiresAt = 0;
   #refreshing = null;
 
-  /** `onSignedOut({reason, until})` is told once per loss of a session, whoever noticed. */
-  constructor({ http, onSignedOut }) {
+  /**
+   * `onSignedOut({reason, until})` is told once per loss of a session, whoever noticed; `onNobody()` as well when there was
+   * none to lose.
+   */
+  constructor({ http, onNobody, onSignedOut }) {
     this.#http = http;
+    this.#onNobody = onNobody;
     this.#onSignedOut = onSignedOut;
   }
 
@@ -110,6 +116,7 @@ export class Auth {
     const wasSignedIn = this.member !== null;
     this.#access = null;
     this.member = null;
+    this.#onNobody();
     if (wasSignedIn || reason === SIGNED_OUT.SUSPENDED) this.#onSignedOut({ reason, until });
   }
 
@@ -121,8 +128,4 @@ export class Auth {
 
 function redirectUri() {
   return `${location.origin}/`;
-}
-
-function base64url(bytes) {
-  return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }

@@ -10,32 +10,38 @@ import { Clock } from "./clock.js";
 import { Emitter } from "./emitter.js";
 import { Http } from "./http.js";
 import { Monitor } from "./monitor.js";
+import { Notifications } from "./notifications.js";
 import { entriesOf, openOutbox } from "./outbox.js";
+import { Push } from "./push.js";
 import { Rooms } from "./rooms.js";
 
 export { SIGNED_OUT } from "./auth.js";
 export { ApiError, NetworkError } from "./http.js";
 export { STATUS } from "./monitor.js";
 export { LIMITS } from "./protocol.js";
+export { PUSH } from "./push.js";
 export { ROOM } from "./room.js";
 export { MESSAGE, WAITS_FOR } from "./sending.js";
 
-export function createClient({ base = "", language = () => "ko" } = {}) {
-  return new Client({ base, language });
+/** `worker`: the address of the service worker (sw.js); without one nothing is pushed to this browser. */
+export function createClient({ base = "", language = () => "ko", worker = null } = {}) {
+  return new Client({ base, language, worker });
 }
 
 class Client {
   auth;
   api;
+  push;
   #events = new Emitter();
   #clock = new Clock();
   #monitor;
+  #notifications;
   #rooms;
   #outbox = lazily(openOutbox);
   #catalogues = new Map();
   #language;
 
-  constructor({ base, language }) {
+  constructor({ base, language, worker }) {
     this.#language = language;
     const http = new Http({
       base,
@@ -43,8 +49,12 @@ class Client {
       onServerTime: (time) => this.#clock.observe(time),
       onSuspended: (until) => this.auth.forget(SIGNED_OUT.SUSPENDED, until),
     });
-    this.auth = new Auth({ http, onSignedOut: (how) => this.#signedOut(how) });
+    this.auth = new Auth({ http, onNobody: () => this.#nobody(), onSignedOut: (how) => this.#signedOut(how) });
     this.api = new Api({ http, auth: this.auth });
+    this.push = new Push({
+      worker, api: this.api, me: () => this.auth.member?.id, onChange: (state) => this.#events.emit("push", state),
+    });
+    this.#notifications = new Notifications({ onOpen: (room) => this.#events.emit("notification", { room }) });
     this.#monitor = new Monitor({
       url: socketUrl(base),
       auth: this.auth,
@@ -70,7 +80,8 @@ class Client {
   /**
    * "status" {name, retryAt?} · "ready" (the frame) · "room.opened" (the frame) · "room.closed" {room, reason, by} ·
    * "message" (a MESSAGE, and `mine`; each once, in room order) · "read" {room, member, seq} · "presence" {member, online,
-   * last_seen} · "typing" {room, typing} · "signed-out" {reason, until}
+   * last_seen} · "typing" {room, typing} · "push" (a PUSH) · "notification" {room} that was clicked, null if about none ·
+   * "signed-out" {reason, until}
    */
   on(name, handler) {
     return this.#events.on(name, handler);
@@ -89,10 +100,16 @@ class Client {
     return this.#rooms.get(id);
   }
 
+  /** Of a room that stands before the member's eyes, null for none, nothing has to be notified. */
+  shows(room) {
+    this.#notifications.shows(room);
+  }
+
   /** Also takes the place back after "replaced". Messages written before a reload go out with the first connection. */
   connect() {
     this.#restoreOutbox();
     this.#monitor.start();
+    this.push.start();
   }
 
   disconnect() {
@@ -126,6 +143,11 @@ class Client {
   #hear(frame) {
     if (frame.server_time) this.#clock.observe(frame.server_time);
     this.#rooms.onFrame(frame);
+  }
+
+  #nobody() {
+    this.push.forget();
+    this.#notifications.takeAwayAll();
   }
 
   // Who signs out here leaves nothing behind. Who was signed out from elsewhere finds what they wrote when they are back;

@@ -57,6 +57,18 @@ function badge(unread) {
   return el("span", { class: "badge" }, el("span", { class: "vh" }, `${t("main.unread")} `), unread > BADGE_MAX ? `${BADGE_MAX}+` : String(unread));
 }
 
+/** For whom this browser tells nothing yet. */
+export function pushCard({ nickname, showsText, failed, onTurnOn }) {
+  return el("section", { class: "card push", "aria-label": t("settings.notifications") },
+    el("div", { class: "row" },
+      icon("bell"),
+      el("p", { class: "grow dim" }, t(showsText ? "push.partner" : "push.partner-no-text", { nickname })),
+      el("button", {
+        class: "btn soft small", id: "push-on", type: "button", "aria-label": t("push.turn-on-label"), on: { click: onTurnOn },
+      }, t("push.turn-on"))),
+    failed && el("p", { class: "err", role: "alert" }, t("push.failed")));
+}
+
 export function pastCard({ room, now }) {
   const { partner } = room;
   const count = Math.max(0, room.last_seq - 1);        // the last entry of a closed room says that it closed

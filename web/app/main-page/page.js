@@ -1,6 +1,7 @@
 // The main page and, beside or over it, the room. It asks GET /main, draws where the member stands, counts down by one timer,
 // and follows what the socket tells. From 960 px both are seen; below, the route decides which.
 
+import { PUSH } from "../../client/index.js";
 import { el, present } from "../dom.js";
 import { light, lightUp } from "../scene.js";
 import { SITUATION, entryIsClosed, situationOf } from "../situation.js";
@@ -18,6 +19,7 @@ const EVERYBODY_AT_ONCE_MS = 5_000;      // everybody's clock strikes ten: the q
 const AFTER_THE_STROKE_MS = 1_000;
 const RARELY_MS = 60_000;
 const STALE_AFTER_MS = 60_000;
+const NOT_TOLD = new Set([PUSH.DEFAULT, PUSH.OFF]);
 const BEFORE_THE_LAMPS = { lit: "mine", lamps: 0 };
 
 export class MainPage {
@@ -32,6 +34,7 @@ export class MainPage {
   #patience = null;
   #route = { name: "main" };
   #failedSwitch = false;
+  #failedPush = false;
   #celebrating = false;
   #isLocal = false;
   #localStep = null;                     // what came of the last one
@@ -100,6 +103,7 @@ export class MainPage {
       client.on("message", (message) => this.#onMessage(message)),
       client.on("read", (mark) => this.#onRead(mark)),
       client.on("presence", (presence) => this.#onPresence(presence)),
+      client.on("push", () => { if (this.#main) this.#draw(); }),
     ];
   }
 
@@ -196,6 +200,18 @@ export class MainPage {
     await this.#load();
   }
 
+  async #turnPushOn() {
+    const { client, announce } = this.#app;
+    this.#failedPush = false;
+    try {
+      await client.push.turnOn();
+      if (client.push.state === PUSH.ON) announce(t("push.turned-on"));
+    } catch {
+      this.#failedPush = true;
+    }
+    if (!this.#left) this.#draw();
+  }
+
   // ── drawing
 
   #drawLoading() {
@@ -240,6 +256,9 @@ export class MainPage {
     const notice = noticeLine(main.notices, { onRead: () => this.#draw() });
     const tonight = () => cards.tonightCard(main, this.#situation, now);
     const me = () => member?.profile && cards.meCard(member.profile, { catalogue, editable: name !== SITUATION.ENTRY_CLOSED });
+    const pushCard = () => cards.pushCard({
+      nickname: main.room.partner.nickname, showsText: member?.push_text, failed: this.#failedPush, onTurnOn: () => this.#turnPushOn(),
+    });
     const takePart = () => !entryIsClosed(main, now) && cards.takePartCard(main, now, {
       onChange: (active) => this.#setActive(active), failed: this.#failedSwitch,
     });
@@ -247,7 +266,7 @@ export class MainPage {
       case SITUATION.ONBOARDING:
         return [cards.onboardingCard(member), cards.finishBefore(main, now), notice];
       case SITUATION.MATCHED:
-        return [cards.partnerCard({ room: main.room, catalogue }), notice];
+        return [cards.partnerCard({ room: main.room, catalogue }), notice, NOT_TOLD.has(client.push.state) && pushCard()];
       case SITUATION.CLOSED:
         return [cards.pastCard({ room: main.room, now }), notice, tonight(), takePart()];
       case SITUATION.INACTIVE:

@@ -1,21 +1,24 @@
-// Me and settings: what others see, whether I take part, the language, where I am signed in.
+// Me and settings: what others see, whether I take part, notifications, the language, where I am signed in.
 
 import { moodIcon } from "../catalogue.js";
 import { el, icon } from "../dom.js";
 import { aboutLine, face } from "../person.js";
 import { language, t } from "../strings.js";
 import { clockTime, monthDay } from "../time.js";
+import { card, failure, group, switchRow } from "./groups.js";
 import { blockedItem, downloadItem, withdrawItem } from "./my-data.js";
+import { notificationsGroup } from "./notifications.js";
 
 const PHONES = /iPhone|Android|iPad/;
 
 /** `app`: {client, catalogue, announce, switchLanguage(language)} */
 export function settingsPage(app) {
+  const notifications = notificationsGroup(app);
   const element = el("main", { id: "main", class: "page", tabindex: "-1" },
     el("header", { class: "page-head" },
       el("a", { class: "icon-btn", href: "#/", "aria-label": t("back-to-main") }, icon("back")), el("h1", {}, t("settings.title"))),
-    profileGroup(app), nightsGroup(app), languageGroup(app), devicesGroup(app), dataGroup(app));
-  return { element, title: t("settings.title"), onPaper: true };
+    profileGroup(app), nightsGroup(app), notifications.element, languageGroup(app), devicesGroup(app), dataGroup(app));
+  return { element, title: t("settings.title"), onPaper: true, leave: notifications.leave };
 }
 
 function profileGroup({ client, catalogue }) {
@@ -43,20 +46,11 @@ function wishLine(catalogue, { birth_year_min: minYear, birth_year_max: maxYear,
 function nightsGroup({ client }) {
   const { member } = client.auth;
   if (member.onboarding !== "done") return null;
-  const failed = el("p", { class: "say", role: "alert", hidden: true }, icon("alert"), t("main.not-changed"));
-  const box = el("input", { type: "checkbox", role: "switch", checked: member.active });
-  box.addEventListener("change", async () => {
-    const active = box.checked;
-    failed.hidden = true;
-    try {
-      client.auth.setMember(await client.api.put("/members/me/active", { active }));
-    } catch {
-      box.checked = !active;
-      failed.hidden = false;
-    }
+  const { row, failed } = switchRow({
+    label: t("settings.take-part"), what: t("settings.take-part-what"), isOn: member.active,
+    save: async (active) => client.auth.setMember(await client.api.put("/members/me/active", { active })),
   });
-  return group({}, t("settings.nights"), card(
-    el("label", { class: "switch" }, el("b", {}, t("settings.take-part")), el("span", {}, t("settings.take-part-what")), box)), failed);
+  return group({}, t("settings.nights"), card(row), failed);
 }
 
 function languageGroup({ switchLanguage }) {
@@ -69,7 +63,7 @@ function languageGroup({ switchLanguage }) {
 
 /** Where this member is signed in; without an answer only this device's own buttons. */
 function devicesGroup({ client, announce }) {
-  const failed = el("p", { class: "say", role: "alert", hidden: true }, icon("alert"), t("sign-in.no-answer"));
+  const failed = failure(t("sign-in.no-answer"));
   const trying = (action) => async () => {
     failed.hidden = true;
     await action().catch(() => { failed.hidden = false; });
@@ -122,12 +116,4 @@ function otherDevice({ device, last_seen }, onEnd) {
 
 function deviceIcon(device) {
   return PHONES.test(device) ? "phone" : "laptop";
-}
-
-function group(props, heading, ...content) {
-  return el("section", { class: "group", ...props }, heading && el("h2", {}, heading), content);
-}
-
-function card(...items) {
-  return el("div", { class: "list-card" }, items);
 }

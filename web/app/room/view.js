@@ -85,6 +85,7 @@ class RoomView {
     this.#offs = [this.#room.on("change", () => this.#roomChanged()), this.#client.on("status", () => this.#statusChanged())];
     this.#log.start();
     this.#marks.start();
+    this.#client.shows(this.#room.id);
     this.#keyboard.start();
     this.#statusChanged();
     this.#tick();
@@ -103,6 +104,7 @@ class RoomView {
     this.#strip.stop();
     this.#log.stop();
     this.#marks.stop();
+    this.#client.shows(null);
     this.#keyboard.stop();
   }
 

@@ -1,0 +1,104 @@
+"""Push in a browser whose vendor's push service can't be reached: what comes from there is played, the rest is real.
+
+The page's part of it are two calls, `subscribe` and `getSubscription`; a pushed message is handed to the service worker
+by the browser's own tools.
+"""
+
+import base64
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from playwright.async_api import BrowserContext, CDPSession, Page, Worker
+
+SUBSCRIPTIONS = (Path(__file__).parent / "subscriptions.js").read_text()
+SHOWN = """async () => (await (await navigator.serviceWorker.ready).getNotifications())
+  .map(({title, body, tag, lang, data}) => ({title, body, tag, lang, room: data.room}))"""
+CLICK = """async () => {
+  const [notification] = await registration.getNotifications();
+  dispatchEvent(new NotificationEvent("notificationclick", {notification}));
+}"""
+
+NOTE_WINDOWS = """() => {
+  self.opened = new Promise((resolve) => { clients.openWindow = (url) => resolve([String(url)]); });
+}"""
+
+
+def new_key() -> str:
+    """As `web_push_key` and as a subscription's `p256dh`: a point of P-256 in base64url."""
+    point = (
+        ec.generate_private_key(ec.SECP256R1()).public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    )
+    return base64.urlsafe_b64encode(point).rstrip(b"=").decode()
+
+
+async def allow(context: BrowserContext) -> None:
+    """As a member who said yes before; a browser without a window can't ask."""
+    await context.grant_permissions(["notifications"])
+
+
+async def play_push_service(context: BrowserContext, origin: str = "https://push.example.org") -> None:
+    """Subscriptions of this browser come from `origin`, and outlast a reload."""
+    settings = {
+        "origin": origin,
+        "p256dh": new_key(),
+        "auth": base64.urlsafe_b64encode(bytes(16)).rstrip(b"=").decode(),
+    }
+    await context.add_init_script(f"({SUBSCRIPTIONS})({json.dumps(settings)})")
+
+
+class PushedTo:
+    """The service worker of a page, from the side of the push service."""
+
+    def __init__(self, page: Page, session: CDPSession, *, registration: dict[str, Any]) -> None:
+        self.page = page
+        self._session = session
+        self._registration = registration
+
+    @classmethod
+    async def page(cls, page: Page) -> "PushedTo":
+        session = await page.context.new_cdp_session(page)
+        await page.evaluate("async () => { await navigator.serviceWorker.ready; }")
+        registrations: list[dict[str, Any]] = []
+        session.on(
+            "ServiceWorker.workerRegistrationUpdated", lambda event: registrations.extend(event["registrations"])
+        )
+        await session.send("ServiceWorker.enable")
+        while not registrations:
+            await page.evaluate("() => {}")
+        return cls(page, session, registration=registrations[-1])
+
+    async def deliver(self, payload: Any) -> None:
+        """`payload`: what the service encrypted, or a text that it never would have."""
+        data = payload if isinstance(payload, str) else json.dumps(payload)
+        origin = self._registration["scopeURL"].rstrip("/")
+        await self._session.send(
+            "ServiceWorker.deliverPushMessage",
+            {"origin": origin, "registrationId": self._registration["registrationId"], "data": data},
+        )
+
+    async def shown(self, number: int) -> list[dict[str, Any]]:
+        """The notifications on the screen, once there are so many."""
+        while len(shown := await self.page.evaluate(SHOWN)) != number:
+            pass
+        return shown
+
+    async def click(self) -> None:
+        """The first notification. A hand's click may also bring a window forward or open one; this may not."""
+        await self._worker.evaluate(CLICK)
+
+    async def opened_windows(self) -> Callable[[], Awaitable[list[str]]]:
+        """Where windows would open from now on: a question that waits for the first."""
+        await self._worker.evaluate(NOTE_WINDOWS)
+
+        async def opened() -> list[str]:
+            return await self._worker.evaluate("() => self.opened")
+
+        return opened
+
+    @property
+    def _worker(self) -> Worker:
+        return self.page.context.service_workers[0]
