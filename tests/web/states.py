@@ -237,6 +237,7 @@ async def main_matched(stage: Stage) -> None:
 async def main_matched_push_failed(stage: Stage) -> None:
     await stage.offers_push()
     await main_matched(stage)
+    await expect(stage.page.locator("#push-on")).to_be_visible()
     await allow(stage.page.context)
     stage.service.rest["/devices"] = Problem(400, "invalid")
     await stage.page.locator("#push-on").click()

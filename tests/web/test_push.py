@@ -96,7 +96,6 @@ async def test_a_no_to_the_browser_is_told_how_to_undo(settings: Locator) -> Non
 async def test_what_the_service_refuses_stays_off(page: Page, service: PagesService, settings: Locator) -> None:
     await expect(settings).to_be_visible()
     await allow(page.context)
-    service.says["POST /devices"] = None
     service.rest["/devices"] = Problem(400, "invalid")
 
     await settings.get_by_role("button", name="알림 켜기").click()
@@ -268,6 +267,20 @@ async def test_a_new_key_makes_a_new_subscription(page: Page, service: PagesServ
 
     await expect(group(page)).to_contain_text("이 기기에서 켜져 있어요")
     assert (len(registered(service)), registered(service) != before) == (1, True)
+
+
+async def test_what_could_not_be_said_at_first_is_said_later(page: Page, service: PagesService) -> None:
+    service.rest["/devices"] = Problem(503, "unavailable")
+    async with page.expect_response("**/api/v1/devices"):
+        await page.goto(f"{service.url}/#/settings")
+    while not service.sockets:
+        await page.evaluate("() => new Promise(requestAnimationFrame)")
+    await expect(group(page)).to_be_hidden()
+    del service.rest["/devices"]
+
+    await service.cut()  # it comes back
+
+    await expect(group(page)).to_contain_text("이 기기에서 꺼져 있어요")
 
 
 # --- the service worker

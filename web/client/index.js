@@ -137,6 +137,7 @@ class Client {
   #ready(frame) {
     this.#clock.observe(frame.server_time);
     this.#rooms.onReady(frame);
+    this.push.start();
     this.#events.emit("ready", frame);
   }
 

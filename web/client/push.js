@@ -22,6 +22,7 @@ export class Push {
   #me;
   #onChange;
   #key = null;
+  #startedFor = null;             // the member for whom everything is said
   #last = Promise.resolve();
 
   /** `worker`: where the service worker lies; without one there is no push. `me()` is the id of who is signed in. */
@@ -57,7 +58,10 @@ export class Push {
     });
   }
 
-  /** Somebody is signed in. A browser that is on says that it is still there, or what it is called now. */
+  /**
+   * Somebody is signed in. A browser that is on says that it is still there, or what it is called now. What could not be
+   * said is said with the next call.
+   */
   start() {
     return this.#inOrder(() => this.#start().catch((error) => console.warn("damso: no push this time", error.name)));
   }
@@ -66,6 +70,7 @@ export class Push {
   forget() {
     return this.#inOrder(async () => {
       this.#key = null;
+      this.#startedFor = null;
       await (await subscribed())?.unsubscribe();
       await this.#look();
     });
@@ -73,11 +78,13 @@ export class Push {
 
   async #start() {
     const member = this.#me();
+    if (member === undefined || member === this.#startedFor) return;
     const { web_push_key: key } = await this.#api.get("/devices");
     if (this.#me() !== member) return;
     this.#key = key ?? null;
     try {
       if (await this.#now() === PUSH.ON) await this.#subscribe();
+      this.#startedFor = member;
     } finally {
       await this.#look();
     }
