@@ -113,6 +113,19 @@ async def test_a_member_signs_in_from_amplify_and_stays_signed_in(window: Window
     await window.shows("상대에게 이렇게 보여요")
 
 
+async def test_the_service_worker_runs_there_and_is_never_old(window: Window, site: Site) -> None:
+    answer = requests.get(f"{site.url}/sw.js", timeout=10)
+    assert (answer.headers["Content-Type"], answer.headers["Cache-Control"]) == ("text/javascript", "no-cache")
+    await window.open()
+
+    scope = await window.page.evaluate("""async () => {
+      await navigator.serviceWorker.register("sw.js");
+      return (await navigator.serviceWorker.ready).scope;
+    }""")
+
+    assert scope == f"{site.url}/"
+
+
 def test_this_environments_page_is_let_in_and_no_other(site: Site) -> None:
     def asked_from(origin: str) -> tuple[str | None, int]:
         read = requests.get(f"{site.api.base_url}/api/v1/catalogue", headers={"Origin": origin}, timeout=10)
