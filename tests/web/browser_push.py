@@ -83,7 +83,7 @@ class PushedTo:
     async def shown(self, number: int) -> list[dict[str, Any]]:
         """The notifications on the screen, once there are so many."""
         while len(shown := await self.page.evaluate(SHOWN)) != number:
-            pass
+            await self.page.evaluate("() => new Promise(requestAnimationFrame)")
         return shown
 
     async def click(self) -> None:

@@ -62,6 +62,11 @@ async def subscribed(page: Page) -> Any:
     return await page.evaluate(SUBSCRIBED)
 
 
+async def falls_silent(page: Page) -> None:
+    while await subscribed(page) is not None:
+        await page.evaluate("() => new Promise(requestAnimationFrame)")
+
+
 # --- on and off
 async def test_one_press_turns_it_on(page: Page, service: PagesService, settings: Locator) -> None:
     await expect(settings).to_contain_text("이 기기에서 꺼져 있어요")
@@ -196,7 +201,7 @@ async def test_signing_out_silences_the_browser(page: Page, service: PagesServic
     await page.get_by_role("button", name="이 기기에서 로그아웃").click()
 
     await expect(page.get_by_role("button", name="카카오 로그인")).to_be_visible()
-    await page.wait_for_function(f"async () => await ({SUBSCRIBED})() === null")
+    await falls_silent(page)
     assert service.devices == []
 
 
@@ -217,7 +222,7 @@ async def test_a_session_that_ended_meanwhile_silences_it_too(page: Page, servic
     await page.reload()
 
     await expect(page.get_by_role("button", name="카카오 로그인")).to_be_visible()
-    await page.wait_for_function(f"async () => await ({SUBSCRIBED})() === null")
+    await falls_silent(page)
 
 
 @pytest.mark.usefixtures("pushed_to")
@@ -229,7 +234,7 @@ async def test_signed_out_elsewhere_it_falls_silent_at_once(page: Page, service:
     await service.cut(4501)
 
     await expect(page.get_by_role("heading", level=1)).to_contain_text("로그아웃됐어요")
-    await page.wait_for_function(f"async () => await ({SUBSCRIBED})() === null")
+    await falls_silent(page)
 
 
 @pytest.mark.usefixtures("pushed_to")
