@@ -114,8 +114,8 @@ async def test_a_member_signs_in_from_amplify_and_stays_signed_in(window: Window
 
 
 async def test_the_service_worker_runs_there_and_is_never_old(window: Window, site: Site) -> None:
-    answer = requests.get(f"{site.url}/sw.js", timeout=10)
-    assert (answer.headers["Content-Type"], answer.headers["Cache-Control"]) == ("text/javascript", "no-cache")
+    answer = await window.page.request.get("/sw.js")
+    assert (answer.headers["content-type"], answer.headers["cache-control"]) == ("text/javascript", "no-cache")
     await window.open()
 
     scope = await window.page.evaluate("""async () => {
