@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -125,6 +125,12 @@ def rooms_by_id(rooms: Iterable[int]) -> QuerySet[Room]:
 def facts_of(rooms: Iterable[int]) -> dict[int, RoomFacts]:
     """By id, those there are, open and closed. One query."""
     return {facts.id: facts for facts in _facts(RoomMember.objects.filter(room__in=list(rooms)))}
+
+
+def closing_rooms(now: datetime, *, within: timedelta) -> list[RoomFacts]:
+    """Those still open whose time will be up within that. One query, by an index."""
+    soon = Room.objects.filter(closed_at=None, closes_at__gt=now, closes_at__lte=now + within)
+    return _facts(RoomMember.objects.filter(room__in=soon))
 
 
 def own_rooms(member: int) -> QuerySet[Room]:

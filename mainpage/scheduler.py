@@ -18,6 +18,7 @@ from django.utils import timezone
 import accounts.services.devices
 import accounts.services.sessions
 import chat.services.reports
+from chat.push.closing import note_closing
 from chat.push.delivery import Delivery
 from core.ledger import outbox
 from core.telemetry import disks, metrics
@@ -43,6 +44,7 @@ def jobs() -> list[Job]:
         Job("drain the outbox", 1.0, outbox.drain, pause=outbox.WakeUps().wait),
         Job("ask outside services", 1.0, partial(outbox.drain, outside=True), pause=outbox.WakeUps().wait),
         Job("send pushes", 1.0, Delivery().run),
+        Job("note rooms that close soon", 10.0, lambda: note_closing(timezone.now())),
         Job("measure", 5.0, lambda: measure(timezone.now())),
         Job("look at the disks", 30.0, lambda: disks.measure(settings.DISK_PATHS)),
         Job("forget dead sessions", 3600.0, lambda: accounts.services.sessions.forget_dead(timezone.now())),

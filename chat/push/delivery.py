@@ -84,9 +84,11 @@ class Delivery:
         """Those to be tried again."""
         turn = _Turn()
         calls = [(push, device) for push in pushes for device in push.addressee.devices]
+        # Whoever sees it at once and comes has come after it.
+        told_at = now_ms()
         sent = list(self._threads.map(lambda call: turn.send(*call), calls))
         devices.forget([each.device.id for each in sent if each.outcome is Outcome.GONE])
-        return _told(pushes, sent)
+        return _told(pushes, sent, at=told_at)
 
 
 class _Turn:
@@ -131,9 +133,8 @@ def _hand_over(device: PushDevice, note: Note) -> None:
         fcm.send(device.kind, device.value, note)
 
 
-def _told(pushes: Iterable[Push], sent: Iterable[Sent]) -> list[Later]:
+def _told(pushes: Iterable[Push], sent: Iterable[Sent], *, at: int) -> list[Later]:
     """Writes down whom a push has reached; those to be tried again."""
-    now = now_ms()
     of_push: dict[str, list[Sent]] = {}
     for each in sent:
         of_push.setdefault(each.push.owed.name, []).append(each)
@@ -142,12 +143,12 @@ def _told(pushes: Iterable[Push], sent: Iterable[Sent]) -> list[Later]:
         outcomes = of_push.get(push.owed.name, [])
         fate = _fate(outcomes)
         if fate is None:
-            later.append(_again(push.owed, outcomes, now=now))
+            later.append(_again(push.owed, outcomes, now=now_ms()))
             continue
         _count(fate)
         if fate is Fate.SENT:
             told.append(push.owed)
-    due.note_told(told, now=now)
+    due.note_told(told, now=at)
     return later
 
 

@@ -2,8 +2,8 @@
 effort: a push that is lost with it is a message found later, never a message lost.
 
 One entry for each room and member, however much is said: first and last message that nobody has been seen to read. The
-time to look is the first one's. What has been told stays noted, so that one push tells of a room until the member comes
-back to it.
+time to look is the first one's. That the room will close is an entry of its own. What has been told stays noted, so
+that one push tells of a room until the member comes back to it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -19,6 +19,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 LIMITS: dict[str, Any] = {"socket_timeout": 1.0, "socket_connect_timeout": 1.0, "protocol": 2}  # seconds; RESP2
+CLOSING = "closing"
 TOLD_KEPT_MS = 2 * 24 * 3600 * 1000  # longer than a room is open
 SILENCE_MS = round(settings.PUSH_SILENCE.total_seconds() * 1000)
 GRACE_MS = round(settings.PUSH_GRACE.total_seconds() * 1000)
@@ -38,7 +39,8 @@ TAKE = """
 redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', ARGV[3])
 local found = {}
 for _, name in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[2])) do
-  local times, told = redis.call('HGET', KEYS[2], name), redis.call('ZSCORE', KEYS[3], name)
+  local times = redis.call('HGET', KEYS[2], name)
+  local told = redis.call('ZSCORE', KEYS[3], string.match(name, '^%d+:%d+'))
   if times then found[#found + 1] = name .. ' ' .. (told or '0') .. ' ' .. times end
   redis.call('ZREM', KEYS[1], name)
   redis.call('HDEL', KEYS[2], name)
@@ -60,9 +62,14 @@ class Owed:
     first: int
     last: int
     told: int = 0
+    closing: bool = False  # of the room's end, not of what was said in it
 
     @property
     def name(self) -> str:
+        return f"{self.whom}:{CLOSING}" if self.closing else self.whom
+
+    @property
+    def whom(self) -> str:
         return f"{self.room}:{self.member}"
 
 
@@ -103,11 +110,24 @@ def take(*, now: int, limit: int) -> list[Owed]:
 
 def note_told(owed: Iterable[Owed], *, now: int) -> None:
     """Raises RedisAway."""
-    if told := {each.name: now for each in owed}:
+    if told := {each.whom: now for each in owed}:
         try:
             _client().zadd(_key("told"), told)
         except (redis.RedisError, OSError) as error:
             raise RedisAway(type(error).__name__) from error
+
+
+def first_time(rooms: Sequence[int], *, now: int) -> list[int]:
+    """Those of these rooms that nobody has asked this of yet. Raises RedisAway."""
+    try:
+        with _client().pipeline() as pipeline:
+            pipeline.zremrangebyscore(_key(CLOSING), "-inf", now - TOLD_KEPT_MS)
+            for room in rooms:
+                pipeline.zadd(_key(CLOSING), {str(room): now}, nx=True)
+            _forgotten, *added = pipeline.execute()
+    except (redis.RedisError, OSError) as error:
+        raise RedisAway(type(error).__name__) from error
+    return [room for room, is_new in zip(rooms, added, strict=True) if is_new]
 
 
 def waiting() -> int:
@@ -124,8 +144,10 @@ def _arguments(owed: Noted) -> list[Any]:
 
 def _read(row: bytes) -> Owed:
     name, told, first, last = row.decode().split()
-    room, member = map(int, name.split(":"))
-    return Owed(room, member, first=int(first), last=int(last), told=round(float(told)))
+    room, member, *rest = name.split(":")
+    return Owed(
+        int(room), int(member), first=int(first), last=int(last), told=round(float(told)), closing=rest == [CLOSING]
+    )
 
 
 def _ask(script: str, keys: Sequence[str], arguments: Sequence[Any]) -> Any:

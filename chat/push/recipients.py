@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from django.conf import settings
-from django.utils import translation
+from django.utils import dateformat, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
@@ -25,6 +25,7 @@ from chat.presence import Record
 from chat.push.due import SILENCE_MS, Owed
 from chat.push.note import Note
 from chat.selectors import RoomFacts
+from core.http.times import local
 
 # `heard` is written when a lease is, three times in its length, after a question to Redis: so late it may be.
 HEARD_LATE_MS = round(settings.PRESENCE_LEASE.total_seconds() * 1000 / 3) + 5000
@@ -115,17 +116,16 @@ class _Rooms:
         facts, tail = self._facts.get(owed.room), self._tails.get(owed.room)
         if facts is None or not facts.is_open or (tail is not None and tail.is_closed):
             return Fate.CLOSED
-        if tail is not None and tail.sender == owed.member:
-            return Fate.HEARD  # over REST, where presence does not see them
-        if tail is not None and self._reads.get(owed.room, {}).get(owed.member, 0) >= tail.seq:
-            return Fate.READ
-        return Push(owed, addressee, self._note(facts, tail, addressee))
-
-    def _note(self, facts: RoomFacts, tail: Entry | None, addressee: Addressee) -> Note:
+        if tail is not None and not owed.closing:
+            if tail.sender == owed.member:
+                return Fate.HEARD  # over REST, where presence does not see them
+            if self._reads.get(owed.room, {}).get(owed.member, 0) >= tail.seq:
+                return Fate.READ
         with translation.override(addressee.language):
-            title, body = self._words(facts, tail, addressee)
+            title, body = _last_words(facts) if owed.closing else self._words(facts, tail, addressee)
         left_s = round(facts.closes_at.timestamp() - time.time())
-        return Note(facts.id, title, body, addressee.language, ttl_s=max(SHORTEST_TTL_S, left_s))
+        note = Note(facts.id, title, body, addressee.language, ttl_s=max(SHORTEST_TTL_S, left_s))
+        return Push(owed, addressee, note)
 
     def _words(self, facts: RoomFacts, tail: Entry | None, addressee: Addressee) -> tuple[str, str]:
         """Title and body. Who spoke, and what they said, only for whoever wants to see it."""
@@ -135,6 +135,11 @@ class _Rooms:
             return _("Damso"), _("A new message has come.")
         nickname = self._nameplates[facts.partner_of(addressee.member)].nickname
         return pgettext("who has written", "%(nickname)s") % {"nickname": nickname}, _shortened(tail.text)
+
+
+def _last_words(facts: RoomFacts) -> tuple[str, str]:
+    closes_at = dateformat.format(local(facts.closes_at), pgettext("time of day, for Django's date filter", "g:i A"))
+    return _("Damso"), _("This room closes at %(time)s. Time for a last word.") % {"time": closes_at}
 
 
 def _shortened(text: str) -> str:

@@ -172,6 +172,7 @@ PRESENCE_LEASE = timedelta(seconds=60)
 # --- push: owed to who is not heard of for so long after a message; who has no socket gets the time to come back
 PUSH_SILENCE = timedelta(seconds=30)
 PUSH_GRACE = timedelta(seconds=5)
+PUSH_BEFORE_CLOSING = timedelta(minutes=10)
 
 # --- members
 ACCESS_TOKEN_LIFETIME = timedelta(minutes=15)

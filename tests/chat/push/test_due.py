@@ -17,7 +17,7 @@ FOR_EVER = NOW + 10**9
 def _empty_list() -> Iterator[None]:
     yield
     with Redis.from_url(settings.REDIS_URL) as redis:
-        redis.delete(*(due._key(name) for name in ("due", "owed", "told")))
+        redis.delete(*(due._key(name) for name in ("due", "owed", "told", "closing")))
 
 
 def test_what_is_said_to_one_member_in_one_room_is_one_entry_from_first_to_last():
@@ -63,3 +63,20 @@ def test_what_was_told_is_known_until_its_room_is_long_over():
     later = NOW + 2 + due.TOLD_KEPT_MS
     due.note([(owed, NOW)])
     assert due.take(now=later, limit=10) == [owed]
+
+
+def test_the_end_of_a_room_is_an_entry_of_its_own_and_told_like_any_other():
+    said, closing = Owed(7, 1, first=NOW, last=NOW), Owed(7, 1, first=NOW + 1, last=NOW + 1, closing=True)
+    due.note([(said, NOW), (closing, NOW + 1)])
+    assert due.take(now=NOW + 1, limit=10) == [said, closing]
+
+    due.note_told([closing], now=NOW + 2)
+    due.note([(said, NOW)])
+
+    assert [each.told for each in due.take(now=NOW + 2, limit=10)] == [NOW + 2]
+
+
+def test_each_room_is_new_once():
+    assert due.first_time([7, 8], now=NOW) == [7, 8]
+    assert due.first_time([8, 9], now=NOW + 1) == [9]
+    assert due.first_time([], now=NOW + 1) == []

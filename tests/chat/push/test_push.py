@@ -1,7 +1,9 @@
 """Who is told by push, from outside: what is said in a room, and what a member's browser is shown of it."""
 
 import asyncio
+from datetime import datetime
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from dev.stack.redis import RedisServer
 from dev.standins.exchange import Answer
@@ -114,6 +116,24 @@ async def test_both_are_told_that_their_room_has_opened(town: Town):
 
     opened = told_of(pair.room, body="방이 열렸어요. 한 사람이 기다리고 있어요.")
     assert [await wait(phone, 1) for phone in phones] == [[opened]] * 2
+
+
+async def test_who_is_away_is_told_once_that_the_room_will_close(town: Town):
+    phone, a = town.phone(), await town.a()
+    await asyncio.to_thread(
+        town.staff,
+        "from chat.models import Room;"
+        f"Room.objects.filter(id={town.room}).update(closes_at=(now + timedelta(minutes=9)).replace(second=0))",
+    )
+    closes_at = datetime.fromisoformat(town.call("GET", f"/rooms/{town.room}").json()["closes_at"])
+
+    clock = closes_at.astimezone(ZoneInfo("Asia/Seoul")).strftime("%-I:%M")
+    [told] = await wait(phone, 1)
+    assert told["body"] in {f"{half} {clock}에 방이 닫혀요. 마지막 인사를 나눠 보세요." for half in ("오전", "오후")}
+
+    await comes_and_goes(town)
+    await a.sent(town.room, "bye")
+    assert (await wait(phone, 2))[1:] == [told_of(town.room)]
 
 
 async def test_a_device_that_is_gone_is_forgotten(town: Town):
