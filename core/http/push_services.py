@@ -10,7 +10,7 @@ import re
 from django.conf import settings
 
 MAX_ENDPOINT = 1000  # characters
-LABEL = "[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
+LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"  # RFC 1035, 2.3.4: at most 63; a longer one nobody can look up
 # A URL without user, blanks or fragment; RFC 3986, 3.3 and 3.4, has what may follow its origin.
 ENDPOINT = re.compile(rf"(https?://{LABEL}(?:\.{LABEL})*(?::[0-9]{{1,5}})?)/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*")
 

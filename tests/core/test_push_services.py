@@ -19,6 +19,7 @@ def _services(settings: Settings) -> None:
         ("https://fcm.googleapis.com/fcm/send/abc:DEF-123_~", "https://fcm.googleapis.com"),
         ("https://web.push.apple.com/QGu?x=1", "https://web.push.apple.com"),
         ("https://a.b.push.apple.com/", "https://a.b.push.apple.com"),
+        (f"https://{'a' * 63}.push.apple.com/", f"https://{'a' * 63}.push.apple.com"),
         ("http://127.0.0.1:9100/push/abc", "http://127.0.0.1:9100"),
     ],
 )
@@ -49,6 +50,7 @@ def test_service_that_is_named_is_one(endpoint: str, origin: str) -> None:
         "https://.push.apple.com/abc",
         "https://evilpush.apple.com/abc",
         "https://*.push.apple.com/abc",
+        f"https://{'a' * 64}.push.apple.com/abc",
         "https://web.push.apple.com.evil.example/abc",
         "http://127.0.0.1/push/abc",
         "http://127.0.0.1:91000/push/abc",
