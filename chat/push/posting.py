@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 CONNECT_SECONDS, READ_SECONDS = 3, 8
 THREADS = 32  # so many calls at once, and connections kept to each host
 HOSTS = 32  # Microsoft's and Apple's services have many
+LONGEST_RETRY_AFTER_S = 24 * 3600.0  # no room is open for longer
 
 
 def session() -> requests.Session:
@@ -50,15 +51,16 @@ def post(url: str, *, data: bytes, headers: dict[str, str]) -> requests.Response
 
 
 def retry_after(response: requests.Response) -> float | None:
-    """In seconds; the header holds them, or a date (RFC 9110, 10.2.3). None without one that can be read."""
+    """In seconds, a day at most; the header holds them, or a date (RFC 9110, 10.2.3). None if it can't be read."""
     value = response.headers.get("Retry-After", "").strip()
     if value.isascii() and value.isdigit():
-        return float(value)
+        return min(float(value), LONGEST_RETRY_AFTER_S)
     try:
         until = parsedate_to_datetime(value)
     except ValueError:
         return None
-    return max(0.0, (until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+    seconds = (until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+    return min(max(0.0, seconds), LONGEST_RETRY_AFTER_S)
 
 
 def fitting(note: Note, *, limit: int, encoded: Callable[[Note], bytes]) -> bytes:
