@@ -1,8 +1,9 @@
 """The scheduler's job that sends pushes: takes what is due, asks who is still owed one, and hands it to push services.
 
-A few at once, because each waits for somebody else's server. A service that is away is not asked again in the same
-turn; what it did not take is looked at again later, and later, as long as the room is open. A push counts as told when
-one of the member's devices has it.
+A few at once, because each waits for somebody else's server. A service that is away is not asked again for the others
+that were taken together; what it did not take is looked at again later, and later, as long as the room is open. A push
+counts as told when one of the member's devices has it. Whatever fails on the way, what was taken is settled or comes
+back to the list.
 """
 
 import json
@@ -20,7 +21,7 @@ from django.conf import settings
 from accounts.selectors import PushDevice
 from accounts.services import devices
 from chat.push import due, fcm, opened, posting, webpush  # noqa: F401 - `opened` registers what it pays
-from chat.push.due import Owed
+from chat.push.due import Owed, RedisAway
 from chat.push.note import Gone, Note, PushAway, PushRefused
 from chat.push.recipients import Fate, Later, Push, now_ms, settle
 from core.telemetry import apm, metrics
@@ -57,6 +58,12 @@ class Delivery:
         """Whatever is due now, for at most a turn. Nothing while pushes are off, or Redis is away."""
         if not settings.PUSH_ON:
             return
+        try:
+            self._run()
+        except RedisAway as error:
+            logger.warning("pushes wait: Redis is away (%s)", error)
+
+    def _run(self) -> None:
         metrics.PUSH_DUE.set(due.waiting())
         ends = time.monotonic() + TURN_S
         while time.monotonic() < ends:
@@ -70,29 +77,33 @@ class Delivery:
         try:
             settled = settle(taken)
         except Exception:
-            due.note((each, now_ms() + due.GRACE_MS) for each in taken)
+            due.look_again((each, now_ms() + due.GRACE_MS) for each in taken)
             raise
         pushes = [each for each in settled if isinstance(each, Push)]
         later = [each for each in settled if isinstance(each, Later)]
         for each in settled:
             if isinstance(each, Fate):
                 _count(each)
-        later += self._send(pushes)
-        due.note((each.owed, each.look_at) for each in later)
+        _put_away(taken, later=later, under_way=pushes)
+        self._send(pushes)
 
-    def _send(self, pushes: Sequence[Push]) -> list[Later]:
-        """Those to be tried again."""
+    def _send(self, pushes: Sequence[Push]) -> None:
         turn = _Turn()
         calls = [(push, device) for push in pushes for device in push.addressee.devices]
-        # Whoever sees it at once and comes has come after it.
-        told_at = now_ms()
         sent = list(self._threads.map(lambda call: turn.send(*call), calls))
+        _put_away([push.owed for push in pushes], later=_told(pushes, sent))
         devices.forget([each.device.id for each in sent if each.outcome is Outcome.GONE])
-        return _told(pushes, sent, at=told_at)
+
+
+def _put_away(taken: Sequence[Owed], *, later: Sequence[Later], under_way: Sequence[Push] = ()) -> None:
+    """Says of each what became of it, but for those under way."""
+    due.look_again((each.owed, each.look_at) for each in later)
+    waiting = {each.owed.name for each in later} | {each.owed.name for each in under_way}
+    due.strike(each for each in taken if each.name not in waiting)
 
 
 class _Turn:
-    """The calls of one turn, and the services that have been found away in it."""
+    """The calls made together, and the services that have been found away meanwhile."""
 
     def __init__(self) -> None:
         self._away: dict[str, float] = {}  # service → seconds, as it has asked for
@@ -133,8 +144,11 @@ def _hand_over(device: PushDevice, note: Note) -> None:
         fcm.send(device.kind, device.value, note)
 
 
-def _told(pushes: Iterable[Push], sent: Iterable[Sent], *, at: int) -> list[Later]:
-    """Writes down whom a push has reached; those to be tried again."""
+def _told(pushes: Iterable[Push], sent: Iterable[Sent]) -> list[Later]:
+    """Writes down whom a push has reached, and of what: whoever sees it at once and comes has come after that.
+
+    Those to be tried again.
+    """
     of_push: dict[str, list[Sent]] = {}
     for each in sent:
         of_push.setdefault(each.push.owed.name, []).append(each)
@@ -148,7 +162,7 @@ def _told(pushes: Iterable[Push], sent: Iterable[Sent], *, at: int) -> list[Late
         _count(fate)
         if fate is Fate.SENT:
             told.append(push.owed)
-    due.note_told(told, now=at)
+    due.note_told(told)
     return later
 
 

@@ -2,8 +2,9 @@
 effort: a push that is lost with it is a message found later, never a message lost.
 
 One entry for each room and member, however much is said: first and last message that nobody has been seen to read. The
-time to look is the first one's. That the room will close is an entry of its own. What has been told stays noted, so
-that one push tells of a room until the member comes back to it.
+time to look is the first one's. That the room will close is an entry of its own. An entry is lent to whoever takes it,
+and comes back by itself when they die before they say what became of it. What has been told stays noted, so that one
+push tells of a room until the member comes back to it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,29 +24,59 @@ CLOSING = "closing"
 TOLD_KEPT_MS = 2 * 24 * 3600 * 1000  # longer than a room is open
 SILENCE_MS = round(settings.PUSH_SILENCE.total_seconds() * 1000)
 GRACE_MS = round(settings.PUSH_GRACE.total_seconds() * 1000)
+LENT_MS = 60 * 1000  # longer than a turn of the scheduler's, as a rule: else somebody is told twice
 
-# KEYS: due, owed. ARGV: for each its name, when to look, first, last.
+# KEYS of all: due, owed. ARGV: for each its name, when to look, first, last. Processes come in any order.
 NOTE = """
 for i = 1, #ARGV, 4 do
   local name, first, last = ARGV[i], ARGV[i + 2], ARGV[i + 3]
   local known = redis.call('HGET', KEYS[2], name)
-  if known then first = string.match(known, '%d+') end
+  if known then
+    local known_first, known_last = string.match(known, '(%d+) (%d+)')
+    if tonumber(known_first) < tonumber(first) then first = known_first end
+    if tonumber(known_last) > tonumber(last) then last = known_last end
+  end
   redis.call('HSET', KEYS[2], name, first .. ' ' .. last)
   redis.call('ZADD', KEYS[1], 'NX', ARGV[i + 1], name)
 end
 """
-# KEYS: due, owed, told. ARGV: now, how many, until when what was told is forgotten.
+# And told. ARGV: now, how many, until when they are lent, until when what was told is forgotten.
 TAKE = """
-redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', ARGV[3])
+redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', ARGV[4])
 local found = {}
 for _, name in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[2])) do
   local times = redis.call('HGET', KEYS[2], name)
   local told = redis.call('ZSCORE', KEYS[3], string.match(name, '^%d+:%d+'))
-  if times then found[#found + 1] = name .. ' ' .. (told or '0') .. ' ' .. times end
-  redis.call('ZREM', KEYS[1], name)
-  redis.call('HDEL', KEYS[2], name)
+  found[#found + 1] = name .. ' ' .. (told or '0') .. ' ' .. times
+  redis.call('ZADD', KEYS[1], ARGV[3], name)
 end
 return found
+"""
+# ARGV: for each its name, when to look, first, last.
+LOOK_AGAIN = """
+for i = 1, #ARGV, 4 do
+  local name, last = ARGV[i], ARGV[i + 3]
+  local known = redis.call('HGET', KEYS[2], name)
+  local known_last = known and string.match(known, '%d+$')
+  if known_last and tonumber(known_last) > tonumber(last) then last = known_last end
+  redis.call('HSET', KEYS[2], name, ARGV[i + 2] .. ' ' .. last)
+  redis.call('ZADD', KEYS[1], ARGV[i + 1], name)
+end
+"""
+# ARGV: how long after a message to look; for each its name and last.
+STRIKE = """
+for i = 2, #ARGV, 2 do
+  local name = ARGV[i]
+  local known = redis.call('HGET', KEYS[2], name)
+  local known_last = known and string.match(known, '%d+$')
+  if known_last and tonumber(known_last) > tonumber(ARGV[i + 1]) then
+    redis.call('HSET', KEYS[2], name, known_last .. ' ' .. known_last)
+    redis.call('ZADD', KEYS[1], string.format('%.0f', known_last + ARGV[1]), name)
+  else
+    redis.call('HDEL', KEYS[2], name)
+    redis.call('ZREM', KEYS[1], name)
+  end
+end
 """
 
 
@@ -55,7 +86,7 @@ class RedisAway(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Owed:
-    """Times in milliseconds since 1970. `told`: when a push last told of this room, 0: never."""
+    """Times in milliseconds since 1970. `told`: the last message of this room that a push has told of, 0: none yet."""
 
     room: int
     member: int
@@ -102,15 +133,26 @@ def note(owed: Noted) -> None:
 
 
 def take(*, now: int, limit: int) -> list[Owed]:
-    """Those whose time has come, which nobody else will be given; at most `limit`. Raises RedisAway."""
-    return [
-        _read(row) for row in _ask(TAKE, [_key("due"), _key("owed"), _key("told")], [now, limit, now - TOLD_KEPT_MS])
-    ]
+    """Those whose time has come, which nobody else is given for LENT_MS; at most `limit`. Raises RedisAway."""
+    arguments = [now, limit, now + LENT_MS, now - TOLD_KEPT_MS]
+    return [_read(row) for row in _ask(TAKE, [_key("due"), _key("owed"), _key("told")], arguments)]
 
 
-def note_told(owed: Iterable[Owed], *, now: int) -> None:
+def look_again(taken: Noted) -> None:
+    """At those times, with `first` as it is given here. Raises RedisAway."""
+    if arguments := _arguments(taken):
+        _ask(LOOK_AGAIN, [_key("due"), _key("owed")], arguments)
+
+
+def strike(taken: Iterable[Owed]) -> None:
+    """They are settled. What was said since they were taken is owed as if nothing had been before. Raises RedisAway."""
+    if arguments := [argument for each in taken for argument in (each.name, each.last)]:
+        _ask(STRIKE, [_key("due"), _key("owed")], [GRACE_MS, *arguments])
+
+
+def note_told(owed: Iterable[Owed]) -> None:
     """Raises RedisAway."""
-    if told := {each.whom: now for each in owed}:
+    if told := {each.whom: each.last for each in sorted(owed, key=lambda each: each.last)}:
         try:
             _client().zadd(_key("told"), told)
         except (redis.RedisError, OSError) as error:

@@ -1,6 +1,7 @@
 """The due list in Redis."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from django.conf import settings
@@ -31,12 +32,59 @@ def test_what_is_said_to_one_member_in_one_room_is_one_entry_from_first_to_last(
     ]
 
 
-def test_an_entry_is_given_once_and_not_before_its_time():
+def test_what_processes_note_in_any_order_is_from_the_first_to_the_last():
+    for said in (NOW + 3, NOW + 9, NOW):
+        due.note([(Owed(7, 1, first=said, last=said), said + 5)])
+
+    assert due.take(now=FOR_EVER, limit=10) == [Owed(7, 1, first=NOW, last=NOW + 9)]
+
+
+def test_an_entry_is_given_to_one_and_not_before_its_time():
     due.note([(Owed(7, 1, first=NOW, last=NOW), NOW + 5)])
 
     assert due.take(now=NOW + 4, limit=10) == []
     assert len(due.take(now=NOW + 5, limit=10)) == 1
     assert due.take(now=NOW + 5, limit=10) == []
+
+
+def test_what_somebody_took_who_then_died_is_given_to_another_one():
+    owed = Owed(7, 1, first=NOW, last=NOW)
+    due.note([(owed, NOW)])
+    due.take(now=NOW, limit=10)
+
+    assert due.take(now=NOW + due.LENT_MS - 1, limit=10) == []
+    assert due.take(now=NOW + due.LENT_MS, limit=10) == [owed]
+
+
+def test_what_is_settled_is_struck_from_the_list():
+    due.note([(Owed(7, 1, first=NOW, last=NOW), NOW)])
+
+    due.strike(due.take(now=NOW, limit=10))
+
+    assert due.waiting() == 0
+    assert due.take(now=FOR_EVER, limit=10) == []
+
+
+def test_what_is_said_while_an_entry_is_lent_is_owed_by_itself():
+    due.note([(Owed(7, 1, first=NOW, last=NOW), NOW)])
+    taken = due.take(now=NOW, limit=10)
+    due.note([(Owed(7, 1, first=NOW + 3, last=NOW + 3), NOW + 3 + due.SILENCE_MS)])
+
+    due.strike(taken)
+
+    assert due.take(now=NOW + 2 + due.GRACE_MS, limit=10) == []
+    assert due.take(now=NOW + 3 + due.GRACE_MS, limit=10) == [Owed(7, 1, first=NOW + 3, last=NOW + 3)]
+
+
+def test_what_is_looked_at_again_keeps_what_was_said_meanwhile():
+    due.note([(Owed(7, 1, first=NOW, last=NOW + 1), NOW)])
+    (taken,) = due.take(now=NOW, limit=10)
+    due.note([(Owed(7, 1, first=NOW + 3, last=NOW + 3), NOW + 8)])
+
+    due.look_again([(replace(taken, first=NOW + 1), NOW + 20)])
+
+    assert due.take(now=NOW + 19, limit=10) == []
+    assert due.take(now=NOW + 20, limit=10) == [Owed(7, 1, first=NOW + 1, last=NOW + 3)]
 
 
 def test_the_time_to_look_stays_that_of_the_first_message():
@@ -55,25 +103,24 @@ def test_at_most_as_many_as_asked_for_are_given_the_longest_due_first():
 
 def test_what_was_told_is_known_until_its_room_is_long_over():
     owed = Owed(7, 1, first=NOW, last=NOW)
-    due.note_told([owed], now=NOW + 1)
+    due.note_told([owed])
     due.note([(owed, NOW)])
 
-    assert due.take(now=NOW + 1, limit=10) == [Owed(7, 1, first=NOW, last=NOW, told=NOW + 1)]
-
-    later = NOW + 2 + due.TOLD_KEPT_MS
-    due.note([(owed, NOW)])
-    assert due.take(now=later, limit=10) == [owed]
+    assert due.take(now=NOW, limit=10) == [replace(owed, told=NOW)]
+    assert due.take(now=NOW + due.TOLD_KEPT_MS, limit=10) == [owed]
 
 
 def test_the_end_of_a_room_is_an_entry_of_its_own_and_told_like_any_other():
     said, closing = Owed(7, 1, first=NOW, last=NOW), Owed(7, 1, first=NOW + 1, last=NOW + 1, closing=True)
     due.note([(said, NOW), (closing, NOW + 1)])
-    assert due.take(now=NOW + 1, limit=10) == [said, closing]
+    taken = due.take(now=NOW + 1, limit=10)
+    assert taken == [said, closing]
 
-    due.note_told([closing], now=NOW + 2)
+    due.note_told([closing, said])
+    due.strike(taken)
     due.note([(said, NOW)])
 
-    assert [each.told for each in due.take(now=NOW + 2, limit=10)] == [NOW + 2]
+    assert [each.told for each in due.take(now=NOW + 2, limit=10)] == [NOW + 1]
 
 
 def test_each_room_is_new_once():
