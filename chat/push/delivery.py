@@ -17,13 +17,16 @@ from enum import StrEnum
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.db import DatabaseError
+from pymongo.errors import PyMongoError
+from redis import RedisError
 
 from accounts.selectors import PushDevice
 from accounts.services import devices
 from chat.push import due, fcm, opened, posting, webpush  # noqa: F401 - `opened` registers what it pays
 from chat.push.due import Owed, RedisAway
 from chat.push.note import Gone, Note, PushAway, PushRefused
-from chat.push.recipients import Fate, Later, Push, now_ms, settle
+from chat.push.recipients import Fate, Later, Push, Settled, now_ms, settle
 from core.telemetry import apm, metrics
 
 logger = logging.getLogger(__name__)
@@ -31,6 +34,7 @@ logger = logging.getLogger(__name__)
 TAKEN = 500  # entries looked at together
 TURN_S = 10.0  # then the other things a scheduler is told, as to stop, have their turn
 LONGEST_DELAY_MS = 10 * 60 * 1000
+STORE_AWAY = (RedisError, OSError, DatabaseError, PyMongoError)
 
 
 class Outcome(StrEnum):
@@ -75,8 +79,8 @@ class Delivery:
     def _deliver(self, taken: Sequence[Owed]) -> None:
         """What can't be settled now, because a store is away, is looked at again."""
         try:
-            settled = settle(taken)
-        except Exception:
+            settled = _settled(taken)
+        except STORE_AWAY:
             due.look_again((each, now_ms() + due.GRACE_MS) for each in taken)
             raise
         pushes = [each for each in settled if isinstance(each, Push)]
@@ -95,6 +99,20 @@ class Delivery:
         devices.forget([each.device.id for each in sent if each.outcome is Outcome.GONE])
 
 
+def _settled(taken: Sequence[Owed]) -> list[Settled]:
+    """One that can't be read must not keep the others from theirs, now and at every later look. Raises STORE_AWAY."""
+    try:
+        return settle(taken)
+    except STORE_AWAY:
+        raise
+    except Exception:
+        if len(taken) > 1:
+            half = len(taken) // 2
+            return _settled(taken[:half]) + _settled(taken[half:])
+        logger.exception("a push for room %d can't be judged", taken[0].room)
+        return [Fate.REFUSED]
+
+
 def _put_away(taken: Sequence[Owed], *, later: Sequence[Later], under_way: Sequence[Push] = ()) -> None:
     """Says of each what became of it, but for those under way."""
     due.look_again((each.owed, each.look_at) for each in later)
@@ -110,14 +128,22 @@ class _Turn:
 
     def send(self, push: Push, device: PushDevice) -> Sent:
         """In any thread; never raises."""
-        service = _service_of(device)
-        if service in self._away:
-            return Sent(push, device, Outcome.AWAY, self._away[service])
+        try:
+            service = _service_of(device)
+            if service in self._away:
+                return Sent(push, device, Outcome.AWAY, self._away[service])
+            return self._ask(service, push, device)
+        except Exception:  # top of a task: one device must not keep the others from theirs
+            logger.exception("a push failed")
+            return Sent(push, device, Outcome.REFUSED)
+
+    def _ask(self, service: str, push: Push, device: PushDevice) -> Sent:
         kind = "webpush" if device.kind == "webpush" else "fcm"
-        outcome, retry_after = Outcome.SENT, 0.0
+        outcome, retry_after = Outcome.REFUSED, 0.0
         with apm.traced("push", kind), metrics.PUSH_SECONDS.time():
             try:
                 _hand_over(device, push.note)
+                outcome = Outcome.SENT
             except Gone:
                 outcome = Outcome.GONE
             except PushAway as error:
@@ -125,10 +151,8 @@ class _Turn:
                 self._away[service] = retry_after
             except PushRefused:
                 outcome = Outcome.REFUSED
-            except Exception:  # top of a task: one device must not keep the others from theirs
-                logger.exception("a push failed")
-                outcome = Outcome.REFUSED
-        metrics.PUSHES.labels(kind, outcome).inc()
+            finally:
+                metrics.PUSHES.labels(kind, outcome).inc()
         return Sent(push, device, outcome, retry_after)
 
 

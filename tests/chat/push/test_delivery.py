@@ -19,6 +19,8 @@ from accounts.models import Device, Member
 from accounts.services import devices
 from accounts.services.sessions import open_session
 from chat.message_log import indexes, mongo
+from chat.message_log.entry import text_document
+from chat.models import RoomMember
 from chat.push import due
 from chat.push.delivery import Delivery
 from chat.push.due import Owed, RedisAway
@@ -154,6 +156,20 @@ def test_a_service_that_asks_for_ever_is_asked_again_on_another_day(somebody: So
     assert somebody.shown == 0
     assert owed_within(days=0) == set()
     assert owed_within(days=2) == {somebody.member}
+
+
+def test_a_room_that_cant_be_read_keeps_nobody_from_their_push(somebody: Somebody, another: Somebody) -> None:
+    for each in (somebody, another):
+        each.is_owed(since_ms=SECOND)
+    Member.objects.filter(id=somebody.member).update(push_text=True)
+    said = text_document(somebody.room, 7, "c1", seq=1, sent_at=timezone.now(), text="hello")
+    mongo.messages().insert_one(said)
+    RoomMember.objects.filter(room=somebody.room).exclude(member=somebody.member).delete()
+
+    Delivery().run()
+
+    assert (somebody.shown, another.shown) == (0, 1)
+    assert due.waiting() == 0
 
 
 def test_while_redis_is_frozen_pushes_wait(somebody: Somebody, redis_server: RedisServer) -> None:
