@@ -31,7 +31,6 @@ from core.telemetry import apm, metrics
 
 logger = logging.getLogger(__name__)
 
-TAKEN = 500  # entries looked at together
 TURN_S = 10.0  # then the other things a scheduler is told, as to stop, have their turn
 LONGEST_DELAY_MS = 10 * 60 * 1000
 STORE_AWAY = (RedisError, OSError, DatabaseError, PyMongoError)
@@ -71,9 +70,9 @@ class Delivery:
         metrics.PUSH_DUE.set(due.waiting())
         ends = time.monotonic() + TURN_S
         while time.monotonic() < ends:
-            taken = due.take(now=now_ms(), limit=TAKEN)
+            taken = due.take(now=now_ms(), limit=due.AT_ONCE)
             self._deliver(taken)
-            if len(taken) < TAKEN:
+            if len(taken) < due.AT_ONCE:
                 break
 
     def _deliver(self, taken: Sequence[Owed]) -> None:

@@ -7,9 +7,10 @@ and comes back by itself when they die before they say what became of it. What h
 push tells of a room until the member comes back to it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from typing import Any
 
 import redis
@@ -20,6 +21,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 LIMITS: dict[str, Any] = {"socket_timeout": 1.0, "socket_connect_timeout": 1.0, "protocol": 2}  # seconds; RESP2
+AT_ONCE = 500  # entries a question, some 3 ms: Redis does nothing else meanwhile, and messages wait for it
 CLOSING = "closing"
 TOLD_KEPT_MS = 2 * 24 * 3600 * 1000  # longer than a room is open
 SILENCE_MS = round(settings.PUSH_SILENCE.total_seconds() * 1000)
@@ -116,7 +118,7 @@ class AsyncDueList:
 
     async def note(self, owed: Noted) -> None:
         """Each with the time to look at it, which an entry that is there already keeps. Raises RedisAway."""
-        if arguments := _arguments(owed):
+        for arguments in _questions(owed):
             try:
                 await self._note([_key("due"), _key("owed")], arguments)
             except (redis.RedisError, OSError) as error:
@@ -128,7 +130,7 @@ class AsyncDueList:
 
 def note(owed: Noted) -> None:
     """The same for threads. Raises RedisAway."""
-    if arguments := _arguments(owed):
+    for arguments in _questions(owed):
         _ask(NOTE, [_key("due"), _key("owed")], arguments)
 
 
@@ -140,7 +142,7 @@ def take(*, now: int, limit: int) -> list[Owed]:
 
 def look_again(taken: Noted) -> None:
     """At those times, with `first` as it is given here. Raises RedisAway."""
-    if arguments := _arguments(taken):
+    for arguments in _questions(taken):
         _ask(LOOK_AGAIN, [_key("due"), _key("owed")], arguments)
 
 
@@ -180,8 +182,11 @@ def waiting() -> int:
         raise RedisAway(type(error).__name__) from error
 
 
-def _arguments(owed: Noted) -> list[Any]:
-    return [argument for each, look_at in owed for argument in (each.name, look_at, each.first, each.last)]
+def _questions(owed: Noted) -> Iterator[list[Any]]:
+    """The arguments of as many calls as it takes."""
+    entries = iter(owed)
+    while some := list(islice(entries, AT_ONCE)):
+        yield [argument for each, look_at in some for argument in (each.name, look_at, each.first, each.last)]
 
 
 def _read(row: bytes) -> Owed:

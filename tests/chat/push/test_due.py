@@ -39,6 +39,18 @@ def test_what_processes_note_in_any_order_is_from_the_first_to_the_last():
     assert due.take(now=FOR_EVER, limit=10) == [Owed(7, 1, first=NOW, last=NOW + 9)]
 
 
+async def test_however_many_are_noted_all_are_there():
+    everybody = [(Owed(7, member, first=NOW, last=NOW), NOW) for member in range(2 * due.AT_ONCE + 1)]
+    from_the_loop = due.AsyncDueList()
+    await from_the_loop.note(everybody[1:])
+    await from_the_loop.close()
+    assert due.waiting() == len(everybody) - 1
+
+    due.note(everybody)
+
+    assert due.waiting() == len(everybody)
+
+
 def test_an_entry_is_given_to_one_and_not_before_its_time():
     due.note([(Owed(7, 1, first=NOW, last=NOW), NOW + 5)])
 
