@@ -50,8 +50,9 @@ def _step_of(request: HttpRequest) -> Callable[[datetime], date]:
 
 def pair(now: datetime) -> date:
     """The first night that is not paired yet and that who signed up a minute ago can still join."""
-    _refuse_while("paired", _("A round is paired already: open it first."))
-    _refuse_while("open", _("Close the open round first."))
+    if any(round_.state == "paired" for round_ in written_rounds()):
+        raise Conflict(_("A round is paired already: open it first."))
+    _refuse_while_open()
     night = timetable(local_date(now))
     taken = {round_.date for round_ in written_rounds() if round_.state != "scheduled"}
     while night.entry_closes_at <= now or night.date in taken:
@@ -62,10 +63,13 @@ def pair(now: datetime) -> date:
     return night.date
 
 
-def _refuse_while(state: str, why: str) -> None:
-    """To go on would take that round through all its steps: whoever is in it would lose it unseen."""
-    if any(round_.state == state for round_ in written_rounds()):
-        raise Conflict(why)
+def _refuse_while_open() -> None:
+    """To go on would take that round through all its steps: whoever is in it would lose it unseen.
+
+    Nobody is in one that the clock opened without a room, in a first run between pairing and midnight.
+    """
+    if any(round_.state == "open" and round_.pairs for round_ in written_rounds()):
+        raise Conflict(_("Close the open round first."))
 
 
 def _find_company(evening: date) -> None:
@@ -85,7 +89,7 @@ def _let_in_for(person: Person) -> bool:
 
 def open_rooms(now: datetime) -> date:
     """The first night that is paired; if there is none, one is paired first."""
-    _refuse_while("open", _("Close the open round first."))
+    _refuse_while_open()
     paired = [round_.date for round_ in written_rounds() if round_.state == "paired"]
     evening = paired[0] if paired else pair(now)
     advance(_written(evening).opens_at)

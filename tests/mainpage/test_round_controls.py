@@ -9,6 +9,7 @@ from accounts.demo import PEOPLE
 from accounts.services import demo_members
 from chat.services import blocks
 from mainpage.models import Match, Round
+from mainpage.rounds import advance
 from mainpage.timetable import local_date, timetable
 from tests.mainpage.conftest import Night, speak
 
@@ -75,6 +76,19 @@ def test_an_open_round_stays_open_until_it_is_closed(night, name, language, why)
     assert (status, answer["code"], answer["detail"]) == (409, "conflict", why)
     rounds = Round.objects.values_list("date", "state")
     assert [(date.isoformat(), state) for date, state in rounds] == [(opened["round"]["date"], "open")]
+
+
+def test_an_open_round_without_rooms_holds_nobody_up(night):
+    tonight = timetable(local_date(timezone.now()))
+    advance(tonight.opens_at)  # as the clock does when a first run begins late in the evening
+    night.member("FEMALE", since=timezone.now())
+    night.member("MALE", since=timezone.now())
+    assert Round.objects.get(date=tonight.date).state == "open"
+
+    status, answer = step("open")
+
+    assert (status, answer["round"]["state"], answer["rooms"]) == (200, "open", 1)
+    assert Round.objects.filter(state="open").count() == 1
 
 
 def test_a_paired_round_is_opened_before_the_next_is_paired(night):
