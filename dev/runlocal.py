@@ -201,6 +201,7 @@ Damso is up after {seconds:.0f} s.
 
   {url + "/":<34} the service: sign in as anybody; for the other one take a private window
   {url + "/docs/":<34} the REST API
+  {self.stack["FCM_URL"] + "/devices":<34} what was pushed, to devices made there (docs/api.md, "Notifications")
   {shown(self.directory / "logs") + "/":<34} what every part says
   manage.py                          talks to this stack from another terminal, as {manage}
 

@@ -3,7 +3,8 @@
 import json
 
 from config import env
-from dev.standins import fcm, webpush
+from dev.standins import devices, fcm, webpush
+from dev.standins.devices import Devices
 from dev.standins.exchange import Answer, Request
 from dev.standins.fcm import Account, Fcm
 from dev.standins.kakao import Kakao
@@ -31,8 +32,11 @@ class Everybody:
         self.kakao = Kakao(base_url)
         self.webpush = WebPush(base_url)
         self.fcm = Fcm(account or fcm.service_account(base_url))
+        self.devices = Devices(self.webpush, self.fcm)
 
     def answer(self, request: Request) -> Answer:
+        if request.path == devices.PATH:
+            return self.devices.answer(request)
         if request.path.startswith(webpush.PATH):
             return self.webpush.answer(request)
         if request.path == fcm.TOKEN_PATH or request.path.startswith(fcm.PROJECTS_PATH):
