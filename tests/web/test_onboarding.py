@@ -163,3 +163,10 @@ async def test_years_in_the_wrong_order_are_refused(page: Page, service: PagesSe
 
 def body_of(request: Request) -> list[Any]:
     return [json.loads(request.post_data or "")] if request.method == "PUT" else []
+
+
+async def test_who_has_not_begun_sees_no_empty_card_in_the_settings(page: Page, service: PagesService) -> None:
+    await page.goto(f"{service.url}/#/settings")
+
+    await expect(page.get_by_role("heading", name="내 정보와 설정")).to_be_visible()
+    assert await page.locator(".list-card:not(:has(*))").count() == 0

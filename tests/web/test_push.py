@@ -13,6 +13,9 @@ from tests.web.scripted_service import ROOM, Problem, serving
 OTHER_ROOM = ROOM + 1
 NOTE = {"title": "도토리", "body": "새 메시지가 왔어요", "room": ROOM, "tag": f"room-{ROOM}", "language": "ko"}
 SHOWN = {"title": "도토리", "body": "새 메시지가 왔어요", "room": ROOM, "tag": f"room-{ROOM}", "lang": "ko"}
+IN_A_PRIVATE_WINDOW = """PushManager.prototype.subscribe = async () => {
+  throw new DOMException("Registration failed - permission denied", "NotAllowedError");
+}"""
 SUBSCRIBED = "async () => (await (await navigator.serviceWorker.ready).pushManager.getSubscription())?.toJSON() ?? null"
 
 
@@ -105,9 +108,34 @@ async def test_what_the_service_refuses_stays_off(page: Page, service: PagesServ
 
     await settings.get_by_role("button", name="알림 켜기").click()
 
-    await expect(settings.get_by_role("alert")).to_have_text("바꾸지 못했어요. 잠시 뒤에 다시 눌러 주세요.")
+    await expect(settings.get_by_role("alert")).to_have_text("이 브라우저에서는 켤 수 없어요")
     await expect(settings).to_contain_text("이 기기에서 꺼져 있어요")
     assert await subscribed(page) is None
+
+
+async def test_what_the_service_could_not_do_may_be_pressed_again(
+    page: Page, service: PagesService, settings: Locator
+) -> None:
+    await expect(settings).to_be_visible()
+    await allow(page.context)
+    service.rest["/devices"] = Problem(503, "unavailable")
+
+    await settings.get_by_role("button", name="알림 켜기").click()
+
+    await expect(settings.get_by_role("alert")).to_have_text("바꾸지 못했어요. 잠시 뒤에 다시 눌러 주세요.")
+
+
+@pytest.mark.parametrize("path", ["", "#/settings"])
+async def test_a_private_window_is_told_that_it_is_one(page: Page, service: PagesService, path: str) -> None:
+    await page.add_init_script(IN_A_PRIVATE_WINDOW)
+    await allow(page.context)
+    await page.goto(f"{service.url}/{path}")
+
+    await page.get_by_role("button", name="알림 켜기").click()
+
+    await expect(page.get_by_role("alert")).to_have_text(
+        "브라우저가 켜지 못했어요. 시크릿 창이면 보통 창에서 켜 주세요."
+    )
 
 
 async def test_a_browser_that_can_not_is_told_so(page: Page, service: PagesService) -> None:

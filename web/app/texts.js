@@ -206,7 +206,7 @@ export const TEXTS = {
   // ── notifications, in the settings and on the main page
   "push.off": ["이 기기에서 꺼져 있어요", "Off on this device"],
   "push.on": ["이 기기에서 켜져 있어요", "On for this device"],
-  "push.what": ["방이 열릴 때, 말을 걸 때, 닫히기 10분 전", "Room opens, somebody writes, ten minutes left"],
+  "push.what": ["방이 열릴 때, 말을 걸 때, 닫히기\u00a010분\u00a0전", "Room opens, somebody writes, ten minutes left"],
   "push.denied": ["브라우저가 막고 있어요", "Blocked by the browser"],
   "push.denied-what": ["주소 옆 자물쇠 → 알림 → 허용으로 바꾸고 새로고침해 주세요.", "Lock icon by the address → Notifications → Allow, then reload."],
   "push.unsupported": ["이 브라우저에서는 켤 수 없어요", "Not possible in this browser"],
@@ -220,6 +220,7 @@ export const TEXTS = {
   "push.turned-on": ["알림을 켰어요.", "Notifications are on."],
   "push.turned-off": ["알림을 껐어요.", "Notifications are off."],
   "push.failed": ["바꾸지 못했어요. 잠시 뒤에 다시 눌러 주세요.", "That did not work. Please press again in a moment."],
+  "push.no-service": ["브라우저가 켜지 못했어요. 시크릿 창이면 보통 창에서 켜 주세요.", "The browser could not do it. In a private window, try a normal one."],
   "push.text": ["알림에 내용도 보여 주기", "Show the text in notifications"],
   "push.text-what": ["끄면 ‘새 메시지가 왔어요’라고만 떠요", "Off: only that somebody wrote"],
   "push.partner": ["{nickname}님이 말을 걸면 알려 드릴게요.", "Be told when {nickname} writes."],

@@ -58,7 +58,7 @@ function badge(unread) {
 }
 
 /** For whom this browser tells nothing yet. */
-export function pushCard({ nickname, showsText, failed, onTurnOn }) {
+export function pushCard({ nickname, showsText, whyNot, onTurnOn }) {
   return el("section", { class: "card push", "aria-label": t("settings.notifications") },
     el("div", { class: "row" },
       icon("bell"),
@@ -66,7 +66,7 @@ export function pushCard({ nickname, showsText, failed, onTurnOn }) {
       el("button", {
         class: "btn soft small", id: "push-on", type: "button", "aria-label": t("push.turn-on-label"), on: { click: onTurnOn },
       }, t("push.turn-on"))),
-    failed && el("p", { class: "err", role: "alert" }, t("push.failed")));
+    whyNot && el("p", { class: "err", role: "alert" }, whyNot));
 }
 
 export function pastCard({ room, now }) {

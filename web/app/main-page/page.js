@@ -3,6 +3,7 @@
 
 import { PUSH } from "../../client/index.js";
 import { el, present } from "../dom.js";
+import { whyNot } from "../push-words.js";
 import { light, lightUp } from "../scene.js";
 import { SITUATION, entryIsClosed, situationOf } from "../situation.js";
 import { t } from "../strings.js";
@@ -34,7 +35,7 @@ export class MainPage {
   #patience = null;
   #route = { name: "main" };
   #failedSwitch = false;
-  #failedPush = false;
+  #whyNoPush = null;
   #celebrating = false;
   #isLocal = false;
   #localStep = null;                     // what came of the last one
@@ -202,12 +203,12 @@ export class MainPage {
 
   async #turnPushOn() {
     const { client, announce } = this.#app;
-    this.#failedPush = false;
+    this.#whyNoPush = null;
     try {
       await client.push.turnOn();
       if (client.push.state === PUSH.ON) announce(t("push.turned-on"));
-    } catch {
-      this.#failedPush = true;
+    } catch (error) {
+      this.#whyNoPush = whyNot(error);
     }
     if (!this.#left) this.#draw();
   }
@@ -257,7 +258,7 @@ export class MainPage {
     const tonight = () => cards.tonightCard(main, this.#situation, now);
     const me = () => member?.profile && cards.meCard(member.profile, { catalogue, editable: name !== SITUATION.ENTRY_CLOSED });
     const pushCard = () => cards.pushCard({
-      nickname: main.room.partner.nickname, showsText: member?.push_text, failed: this.#failedPush, onTurnOn: () => this.#turnPushOn(),
+      nickname: main.room.partner.nickname, showsText: member?.push_text, whyNot: this.#whyNoPush, onTurnOn: () => this.#turnPushOn(),
     });
     const takePart = () => !entryIsClosed(main, now) && cards.takePartCard(main, now, {
       onChange: (active) => this.#setActive(active), failed: this.#failedSwitch,

@@ -2,6 +2,7 @@
 
 import { PUSH } from "../../client/index.js";
 import { el, icon } from "../dom.js";
+import { whyNot } from "../push-words.js";
 import { t } from "../strings.js";
 import { card, failure, group, switchRow } from "./groups.js";
 
@@ -17,7 +18,8 @@ const FROM_THE_HOME_SCREEN = ["push.ios", "push.ios-what"];
 /** {element, leave}. Nothing is seen of it where the service pushes to no browser. */
 export function notificationsGroup({ client, announce }) {
   const row = el("div", { class: "item", tabindex: "-1" });
-  const failed = failure(t("push.failed"));
+  const why = el("span");
+  const failed = failure(why);
   const text = textSwitch(client);
   const element = group({ hidden: true }, t("settings.notifications"), card(row, text.row), failed, text.failed);
 
@@ -26,7 +28,8 @@ export function notificationsGroup({ client, announce }) {
     try {
       await action();
       if (client.push.state === said.when) announce(t(said.key));
-    } catch {
+    } catch (error) {
+      why.textContent = whyNot(error);
       failed.hidden = false;
     }
   };

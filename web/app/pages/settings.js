@@ -23,6 +23,7 @@ export function settingsPage(app) {
 
 function profileGroup({ client, catalogue }) {
   const { profile, preference } = client.auth.member;
+  if (!profile && !preference) return null;
   return group({ "aria-label": t("settings.profile") }, null, card(
     profile && el("a", { class: "item", href: "#/me" },
       face(profile.nickname, { mine: true }),
