@@ -25,7 +25,7 @@ class Answer:
 
     @classmethod
     def of(cls, content: Mapping[str, Any], status: int = HTTPStatus.OK) -> "Answer":
-        return cls(status, json.dumps(content), {"Content-Type": "application/json;charset=UTF-8"})
+        return cls(status, json.dumps(content, ensure_ascii=False), {"Content-Type": "application/json;charset=UTF-8"})
 
     @classmethod
     def page(cls, html: str, status: int = HTTPStatus.OK) -> "Answer":
