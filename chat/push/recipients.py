@@ -90,7 +90,10 @@ def settle(taken: Sequence[Owed]) -> list[Settled]:
     records = presence.records({each.member for each in taken})
     judged = [(each, judge(each, records.get(each.member), now=now)) for each in taken]
     settled: list[Settled] = [fate for each, fate in judged if fate is not None]
-    return settled + _addressed([each for each, fate in judged if fate is None])
+    owed = [each for each, fate in judged if fate is None]
+    newest = {each.whom: each for each in sorted(owed, key=lambda each: each.last)}
+    settled += [Fate.COLLAPSED] * (len(owed) - len(newest))
+    return settled + _addressed(list(newest.values()))
 
 
 def _addressed(owed: Sequence[Owed]) -> list[Settled]:

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -77,7 +78,11 @@ class Somebody:
     @property
     def shown(self) -> int:
         """How many pushes."""
-        return len(self._browsers.received(self.subscription))
+        return len(self.bodies)
+
+    @property
+    def bodies(self) -> list[str]:
+        return [message.payload["body"] for message in self._browsers.received(self.subscription)]
 
 
 @pytest.fixture
@@ -108,6 +113,18 @@ def test_who_was_there_while_a_push_was_under_way_is_told_of_what_comes_next(som
     Delivery().run()
 
     assert somebody.shown == 2
+
+
+def test_what_was_said_and_that_the_room_will_close_is_one_push(somebody: Somebody) -> None:
+    owed = somebody.is_owed(since_ms=2 * SECOND)
+    closing = replace(owed, first=owed.first + SECOND, last=owed.last + SECOND, closing=True)
+    due.note([(closing, closing.last)])
+
+    Delivery().run()
+
+    (body,) = somebody.bodies
+    assert "방이 닫혀요" in body
+    assert due.waiting() == 0
 
 
 def test_a_device_that_cant_be_forgotten_now_keeps_nobody_from_theirs(somebody: Somebody, another: Somebody) -> None:
