@@ -31,6 +31,9 @@ from core.telemetry import apm, metrics
 
 logger = logging.getLogger(__name__)
 
+# So long after it was decided a push may go out: whoever signs out or is suspended meanwhile gets none later. Longer
+# than a service can hang (posting.py), so that after that the others still get theirs.
+DECIDED_S = 15.0
 TURN_S = 10.0  # then the other things a scheduler is told, as to stop, have their turn
 LONGEST_DELAY_MS = 10 * 60 * 1000
 STORE_AWAY = (RedisError, OSError, DatabaseError, PyMongoError)
@@ -41,6 +44,7 @@ class Outcome(StrEnum):
     GONE = "gone"
     AWAY = "away"
     REFUSED = "refused"
+    LATE = "late"  # not even tried: it is to be decided anew
 
 
 @dataclass(frozen=True)
@@ -124,6 +128,7 @@ class _Turn:
 
     def __init__(self) -> None:
         self._away: dict[str, float] = {}  # service → seconds, as it has asked for
+        self._ends = time.monotonic() + DECIDED_S
 
     def send(self, push: Push, device: PushDevice) -> Sent:
         """In any thread; never raises."""
@@ -131,6 +136,8 @@ class _Turn:
             service = _service_of(device)
             if service in self._away:
                 return Sent(push, device, Outcome.AWAY, self._away[service])
+            if time.monotonic() > self._ends:
+                return Sent(push, device, Outcome.LATE)
             return self._ask(service, push, device)
         except Exception:  # top of a task: one device must not keep the others from theirs
             logger.exception("a push failed")
@@ -194,13 +201,18 @@ def _fate(outcomes: Sequence[Sent]) -> Fate | None:
     found = {each.outcome for each in outcomes}
     if Outcome.SENT in found:
         return Fate.SENT
-    if Outcome.AWAY in found:
+    if found & {Outcome.AWAY, Outcome.LATE}:
         return None
     return Fate.REFUSED if Outcome.REFUSED in found else Fate.NO_DEVICE
 
 
-def _again(owed: Owed, outcomes: Iterable[Sent], *, now: int) -> Later:
-    """After as long again as it is owed already, more or less; not before the service wants to be asked."""
+def _again(owed: Owed, outcomes: Sequence[Sent], *, now: int) -> Later:
+    """After as long again as it is owed already, more or less; not before the service wants to be asked.
+
+    At once, if nobody was away.
+    """
+    if all(each.outcome is not Outcome.AWAY for each in outcomes):
+        return Later(owed, now)
     asked_for = max(each.retry_after for each in outcomes) * 1000
     delay = min(max(now - owed.first, due.GRACE_MS), LONGEST_DELAY_MS) * random.uniform(0.75, 1.25)  # noqa: S311
     return Later(owed, now + round(max(delay, asked_for)))

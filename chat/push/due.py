@@ -26,7 +26,7 @@ CLOSING = "closing"
 TOLD_KEPT_MS = 2 * 24 * 3600 * 1000  # longer than a room is open
 SILENCE_MS = round(settings.PUSH_SILENCE.total_seconds() * 1000)
 GRACE_MS = round(settings.PUSH_GRACE.total_seconds() * 1000)
-LENT_MS = 60 * 1000  # longer than a turn of the scheduler's, as a rule: else somebody is told twice
+LENT_MS = 60 * 1000  # longer than it takes to send them (delivery.DECIDED_S, and one call): else somebody is told twice
 
 # KEYS of all: due, owed. ARGV: for each its name, when to look, first, last. Processes come in any order.
 NOTE = """

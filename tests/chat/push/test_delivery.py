@@ -22,7 +22,7 @@ from accounts.services.sessions import open_session
 from chat.message_log import indexes, mongo
 from chat.message_log.entry import text_document
 from chat.models import RoomMember
-from chat.push import due
+from chat.push import delivery, due
 from chat.push.delivery import Delivery
 from chat.push.due import Owed, RedisAway
 from chat.push.recipients import now_ms
@@ -137,6 +137,18 @@ def test_a_device_that_cant_be_forgotten_now_keeps_nobody_from_theirs(somebody: 
         Delivery().run()
 
     assert owed_within(days=1) == {another.member}
+
+
+def test_what_was_decided_too_long_ago_is_decided_anew(somebody: Somebody, monkeypatch: pytest.MonkeyPatch) -> None:
+    somebody.is_owed(since_ms=60 * SECOND)
+    with monkeypatch.context() as patched:
+        patched.setattr(delivery, "DECIDED_S", -1.0)
+        Delivery().run()
+    assert somebody.shown == 0
+
+    Delivery().run()
+
+    assert somebody.shown == 1
 
 
 @contextmanager
