@@ -234,10 +234,14 @@ class Addressee:
 
 
 def addressees(member_ids: Collection[int]) -> dict[int, Addressee]:
-    """Of these, who has a device that is still signed in; neither suspended nor withdrawn. One query."""
+    """Of these, who has a device that is still signed in; neither suspended nor withdrawn. One query.
+
+    Devices of a kind that is not served, because its key was taken away, wait for its return.
+    """
     now = timezone.now()
     rows = (
         Device.objects.filter(member__in=member_ids, member__withdrawn_at=None)
+        .filter(kind__in=[kind for kind in Device.Kind if serves(kind)])
         .filter(session__ended_at=None, session__last_seen__gt=now - settings.REFRESH_TOKEN_LIFETIME)
         .exclude(member__suspended_until__gt=now)
         .order_by("id")
@@ -249,6 +253,11 @@ def addressees(member_ids: Collection[int]) -> dict[int, Addressee]:
         device = PushDevice(id_, kind, value=value)
         found[member] = Addressee(member, language, shows_text=shows_text, devices=(*others, device))
     return found
+
+
+def serves(kind: str) -> bool:
+    """Whether this installation has the key for such devices: Web Push's, or an account at Firebase."""
+    return bool(settings.VAPID_PUBLIC_KEY if kind == Device.Kind.WEBPUSH else settings.FCM_SERVICE_ACCOUNT)
 
 
 @dataclass(frozen=True, slots=True)

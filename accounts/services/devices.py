@@ -15,6 +15,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts import selectors
 from accounts.models import Device, Session
 from core.errors import DomainError, NotSignedIn
 
@@ -42,7 +43,7 @@ def register(member_id: int, session_id: int, *, kind: str, value: str) -> Regis
     Of more than MOST_OF_A_MEMBER devices the one seen longest ago goes. Raises KindNotServed, and NotSignedIn when the
     session has ended meanwhile.
     """
-    if not _is_served(kind):
+    if not selectors.serves(kind):
         raise KindNotServed
     session = _locked(member_id, session_id)
     now = timezone.now()
@@ -85,10 +86,6 @@ def forget_unseen(now: datetime) -> int:
 def digest(kind: str, value: str) -> str:
     identity = json.loads(value)["endpoint"] if kind == Device.Kind.WEBPUSH else value
     return hashlib.sha256(f"{kind} {identity}".encode()).hexdigest()
-
-
-def _is_served(kind: str) -> bool:
-    return bool(settings.VAPID_PUBLIC_KEY if kind == Device.Kind.WEBPUSH else settings.FCM_SERVICE_ACCOUNT)
 
 
 def _locked(member_id: int, session_id: int) -> Session:

@@ -335,6 +335,24 @@ def test_a_kind_that_is_not_served_here(
     assert (browser.get("/devices").json()["web_push_key"] is None) == (setting == "VAPID_PUBLIC_KEY")
 
 
+@pytest.mark.parametrize(
+    ("setting", "body"),
+    [("VAPID_PUBLIC_KEY", subscription()), ("FCM_SERVICE_ACCOUNT", app()), ("FCM_SERVICE_ACCOUNT", app(kind="token"))],
+)
+def test_no_push_goes_to_a_kind_that_was_switched_off(
+    browser: Visitor, settings: Settings, setting: str, body: dict[str, Any]
+) -> None:
+    registered(browser, body)
+    key = getattr(settings, setting)
+    assert len(values_of(browser.id)) == 1
+
+    setattr(settings, setting, type(key)())
+
+    assert values_of(browser.id) == []
+    setattr(settings, setting, key)
+    assert len(values_of(browser.id)) == 1
+
+
 # --- removing
 @pytest.mark.parametrize("body", [subscription(), app(), app(kind="token")])
 def test_a_removed_device_is_gone_and_removing_it_again_is_fine(browser: Visitor, body: dict[str, Any]) -> None:
