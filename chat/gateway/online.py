@@ -36,7 +36,9 @@ class Online:
         self._changed: dict[int, None] = {}  # members whose lease must be written, in order
         self._came: dict[int, Rooms] = {}  # members whose first socket here has come, until others are told
         self._left: dict[int, Rooms] = {}  # members whose last socket here has gone, until it is told
-        self._last_words: dict[int, int] = {}  # members of whom a socket has gone → when it was heard last
+        self._last_words: dict[
+            int, int
+        ] = {}  # members of whom a socket has gone → when it was heard last, until written
         self._doubted: set[int] = set()  # they are said to have gone
         self._asked_for: set[int] = set()
         self._wake = asyncio.Event()
@@ -67,8 +69,8 @@ class Online:
         self._note([member])
 
     def renew(self) -> None:
-        """Say again who is here."""
-        self._note(self._here.members())
+        """Say again who is here, and what could not be said of who has gone."""
+        self._note([*self._here.members(), *self._last_words])
 
     def _note(self, members: Iterable[int]) -> None:
         self._changed.update(dict.fromkeys(members))
@@ -83,15 +85,23 @@ class Online:
                 del self._changed[member]
             if not self._changed:
                 self._wake.clear()
-            records = await self._leases.write({member: self._sockets_of(member) for member in members})
+            sockets = {member: self._sockets_of(member) for member in members}
+            records = await self._leases.write(sockets)
+            for member in records:
+                self._forget_words(member, sockets[member].heard)
             for member in members:
                 self._written(member, records.get(member))
             if len(members) < AT_ONCE:
                 await asyncio.sleep(PAUSE_S)
 
     def _sockets_of(self, member: int) -> Sockets:
-        heard = max(self._here.heard_of(member), self._last_words.pop(member, 0))
+        heard = max(self._here.heard_of(member), self._last_words.get(member, 0))
         return Sockets(self._here.came_of(member), heard)
+
+    def _forget_words(self, member: int, written: int) -> None:
+        """Unless another socket of theirs has gone meanwhile."""
+        if self._last_words.get(member, written + 1) <= written:
+            del self._last_words[member]
 
     def _written(self, member: int, record: Record | None) -> None:
         """`record` is None while Redis is away: then nobody is known to be elsewhere.

@@ -35,6 +35,7 @@ logger = logging.getLogger(__name__)
 # than a service can hang (posting.py), so that after that the others still get theirs.
 DECIDED_S = 15.0
 TURN_S = 10.0  # then the other things a scheduler is told, as to stop, have their turn
+AWAY_AFTER = 3  # answers: a single one may be of one device, as the limits of a device are
 LONGEST_DELAY_MS = 10 * 60 * 1000
 STORE_AWAY = (RedisError, OSError, DatabaseError, PyMongoError)
 
@@ -127,15 +128,16 @@ class _Turn:
     """The calls made together, and the services that have been found away meanwhile."""
 
     def __init__(self) -> None:
-        self._away: dict[str, float] = {}  # service → seconds, as it has asked for
+        self._away: dict[str, list[float]] = {}  # service → for each that it did not take, the seconds it has asked for
         self._ends = time.monotonic() + DECIDED_S
 
     def send(self, push: Push, device: PushDevice) -> Sent:
         """In any thread; never raises."""
         try:
             service = _service_of(device)
-            if service in self._away:
-                return Sent(push, device, Outcome.AWAY, self._away[service])
+            away = self._away.get(service, [])
+            if len(away) >= AWAY_AFTER:
+                return Sent(push, device, Outcome.AWAY, max(away))
             if time.monotonic() > self._ends:
                 return Sent(push, device, Outcome.LATE)
             return self._ask(service, push, device)
@@ -154,7 +156,7 @@ class _Turn:
                 outcome = Outcome.GONE
             except PushAway as error:
                 outcome, retry_after = Outcome.AWAY, error.retry_after or 0.0
-                self._away[service] = retry_after
+                self._away.setdefault(service, []).append(retry_after)
             except PushRefused:
                 outcome = Outcome.REFUSED
             finally:

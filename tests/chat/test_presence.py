@@ -1,14 +1,19 @@
 """Who is online, seen by the partner, and how many sockets a member has: across processes, and when one dies."""
 
+import asyncio
 from datetime import datetime
 
 import pytest
 from redis import Redis
 
+from chat.gateway.clock import TICK_S
 from dev.stack.redis import RedisServer
 from tests.chat.conftest import Place
 from tests.chat.devices import Device
+from tests.waiting import wait_until
 
+PING_EVERY_S = 0.1
+CLOCKS_DIFFER_MS = 50  # of two processes
 REDIS_WAITS_MS = 700  # less than the application does
 
 
@@ -115,3 +120,40 @@ async def test_with_redis_away_each_process_counts_its_own_sockets(place: Place,
 
     assert await oldest.closed_with() == 4509
     assert [await other.silent() for other in (elsewhere, *others)] == [True] * 6
+
+
+async def test_when_a_socket_was_heard_last_is_written_when_redis_is_back(place: Place, redis_server: RedisServer):
+    """Of what a member has seen before they went, nobody is to be told later."""
+    member, token = place.pair.members[1], place.pair.tokens[1]
+    b = await place.device(0, token)
+    redis_server.kill()
+    last = await pinging_for_a_second(b)
+    await b.close()
+    log = place.colours[0].directory / "gunicorn.log"
+    await asyncio.to_thread(wait_until, lambda: "presence: Redis is away" in log.read_text(), 60)
+
+    redis_server.start()
+
+    await asyncio.to_thread(wait_until, lambda: heard(place, member) > last - TICK_S * 1000 - CLOCKS_DIFFER_MS)
+
+
+def heard(place: Place, member: int) -> int:
+    """Milliseconds since 1970; 0: nothing is written."""
+    environ = place.colours[0].environ
+    with Redis.from_url(environ["REDIS_URL"]) as redis:
+        return int(redis.hget(f"damso:{environ['ENVIRONMENT']}:online:{member}", "heard") or 0)
+
+
+async def pinging_for_a_second(device: Device) -> float:
+    """Milliseconds since 1970, by the server, when the last ping was answered."""
+    began = milliseconds(device.ready["server_time"])
+    while True:
+        await device.say({"type": "ping", "n": 1})
+        answered = milliseconds((await device.expect("pong"))["server_time"])
+        if answered > began + 1000:
+            return answered
+        await asyncio.sleep(PING_EVERY_S)
+
+
+def milliseconds(server_time: str) -> float:
+    return datetime.fromisoformat(server_time).timestamp() * 1000

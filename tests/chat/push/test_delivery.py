@@ -22,7 +22,7 @@ from accounts.services.sessions import open_session
 from chat.message_log import indexes, mongo
 from chat.message_log.entry import text_document
 from chat.models import RoomMember
-from chat.push import delivery, due
+from chat.push import delivery, due, posting
 from chat.push.delivery import Delivery
 from chat.push.due import Owed, RedisAway
 from chat.push.recipients import now_ms
@@ -74,6 +74,11 @@ class Somebody:
     def finds(self, answer: Answer) -> None:
         """What the push service says the next time."""
         self._browsers.faults[urlsplit(self.subscription["endpoint"]).path] = [answer]
+
+    @property
+    def was_asked(self) -> bool:
+        """Whether the push service has said what it was to say."""
+        return not self._browsers.faults[urlsplit(self.subscription["endpoint"]).path]
 
     @property
     def shown(self) -> int:
@@ -137,6 +142,34 @@ def test_a_device_that_cant_be_forgotten_now_keeps_nobody_from_theirs(somebody: 
         Delivery().run()
 
     assert owed_within(days=1) == {another.member}
+
+
+def test_a_service_that_does_not_take_one_device_takes_the_others(
+    somebody: Somebody, another: Somebody, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(posting, "THREADS", 1)
+    somebody.is_owed(since_ms=6 * SECOND)
+    another.is_owed(since_ms=5 * SECOND)
+    somebody.finds(Answer(429))
+
+    Delivery().run()
+
+    assert (somebody.shown, another.shown) == (0, 1)
+
+
+def test_a_service_that_takes_nothing_is_not_asked_for_everybody(
+    browsers: WebPush, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(posting, "THREADS", 1)
+    crowd = [Somebody(browsers) for _ in range(5)]
+    for one in crowd:
+        one.is_owed(since_ms=5 * SECOND)
+        one.finds(Answer(503))
+
+    Delivery().run()
+
+    assert [one.was_asked for one in crowd].count(True) == delivery.AWAY_AFTER
+    assert owed_within(days=1) == {one.member for one in crowd}
 
 
 def test_what_was_decided_too_long_ago_is_decided_anew(somebody: Somebody, monkeypatch: pytest.MonkeyPatch) -> None:
