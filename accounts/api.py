@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
@@ -17,7 +18,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import catalogue, cookies, device_names, forms, kakao, languages, nicknames, selectors, tokens
-from accounts.authentication import MemberRequest
+from accounts.authentication import MemberRequest, shown_access
 from accounts.models import Member
 from accounts.serializers import (
     AccessSerializer,
@@ -132,7 +133,7 @@ class RefreshView(CookieView):
 
 
 class LogoutView(CookieView):
-    """Works with the refresh token alone: signing out must not need a fresh access token."""
+    """Works with a token of either kind alone: signing out must not need a fresh access token."""
 
     authentication_classes = []
     permission_classes = [AllowAny]
@@ -140,8 +141,12 @@ class LogoutView(CookieView):
 
     @extend_schema(parameters=[X_CLIENT], request=forms.RefreshBody, responses={204: None}, auth=[])
     def post(self, request: Request) -> Response:
-        """Sign this device out. Done already is done as well."""
-        sessions.sign_out(cookies.shown_token(request))
+        """Sign this device out: of the refresh token shown, else of the access token. Done already is done as well."""
+        if refresh := cookies.shown_token(request):
+            sessions.sign_out(refresh)
+        else:
+            with suppress(tokens.InvalidToken):
+                sessions.sign_out_of(shown_access(request))
         response = Response(status=204)
         cookies.drop(response)
         return response

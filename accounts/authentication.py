@@ -25,10 +25,9 @@ class BearerAuthentication(BaseAuthentication):
     """`request.user` is the Member (profile and preference loaded along), `request.auth` the AccessToken."""
 
     def authenticate(self, request: Request) -> tuple[Member, AccessToken] | None:
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer":
+        access = shown_access(request)
+        if access is None:
             return None
-        access = read_access(token.strip())
         member = signed_in_member(access)
         if languages.asked_for(request) is None:
             translation.activate(member.language)
@@ -36,6 +35,12 @@ class BearerAuthentication(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
+
+
+def shown_access(request: Request) -> AccessToken | None:
+    """None: the request shows none. Raises InvalidToken."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return read_access(token.strip()) if scheme.lower() == "bearer" else None
 
 
 def signed_in_member(access: AccessToken) -> Member:

@@ -62,6 +62,12 @@ def sign_out(refresh: str) -> None:
         _end(Session.objects.filter(id=tokens.session_of_refresh(refresh)))
 
 
+def sign_out_of(access: tokens.AccessToken | None) -> None:
+    """End the session an access token belongs to."""
+    if access is not None:
+        _end(Session.objects.filter(id=access.session, member=access.member))
+
+
 def end_own(session_id: int, member_id: int) -> None:
     """Sign one of the member's devices out; done already is done as well. Raises NotFound for another's."""
     own = Session.objects.filter(id=session_id, member=member_id)

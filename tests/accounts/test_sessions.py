@@ -10,6 +10,7 @@ from pytest_django import Settings
 from accounts.models import RefreshToken, Session
 from accounts.services import standing
 from accounts.services.sessions import forget_dead, refresh
+from accounts.tokens import read_access
 from core.errors import NotSignedIn
 from tests.accounts.visitor import Visitor
 
@@ -202,6 +203,16 @@ def test_logout_needs_no_access_token_and_works_twice(app: Visitor) -> None:
     assert app.post("/auth/logout", {"refresh": app.refresh}).status_code == 204
     assert app.post("/auth/logout", {"refresh": app.refresh}).status_code == 204
     assert Session.objects.get().ended_at
+
+
+def test_logout_with_the_access_token_alone_ends_its_session_and_no_other(app: Visitor, browser: Visitor) -> None:
+    mine = read_access(app.access).session
+
+    assert app.post("/auth/logout", {}).status_code == 204
+
+    assert [session.id for session in Session.objects.filter(ended_at__isnull=False)] == [mine]
+    app.access = "ended long ago"
+    assert app.post("/auth/logout", {}).status_code == 204
 
 
 def test_logout_all_ends_every_session_of_that_member_alone(app: Visitor, browser: Visitor, visitor: Visit) -> None:
