@@ -110,6 +110,7 @@ class MessagesView(APIView):
             entry = chat.call(sending, within_s=SEND_WITHIN_S)
         except (TimeoutError, LogUnreadable) as error:
             raise refusal(ErrorCode.UNAVAILABLE) from error
+        presence.note_heard(request.user.pk)
         return Response(selectors.message(entry), status=201)
 
 
@@ -125,6 +126,7 @@ class ReadView(APIView):
         if seq > known.my_read_seq:
             _stored(read_positions.write, room, request.user.pk, seq)
             announce.read(room, request.user.pk, seq)
+            presence.note_heard(request.user.pk)
         return Response(status=204)
 
 

@@ -3,14 +3,16 @@
 Renewed as long as it has one, never trusted to be cleaned up. Everything here may be lost with Redis; then a member is
 offline for the others until the next renewal.
 
-One hash a member: `seen` and `heard` (milliseconds since 1970: written last, and the last frame from any of its
-sockets), and for each process when its lease ends (the same) and when each of its sockets came (microseconds since
-1970). An older version takes `heard` for a process that is long gone, and drops it.
+One hash a member: `seen` (milliseconds since 1970, when it was written last), `heard` (the same: the last frame from
+any of its sockets, or what it last read or said over REST), and for each process when its lease ends (the same) and
+when each of its sockets came (microseconds since 1970). An older version takes `heard` for a process that is long gone,
+and drops it.
 """
 
 import logging
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -157,6 +159,14 @@ def records(members: Collection[int]) -> dict[int, Record]:
     for member in members:
         pipeline.hgetall(_key(member))
     return _records(members, pipeline.execute() if members else [], _now())
+
+
+def note_heard(member: int) -> None:
+    """The member has just said over REST that they are there. Nothing is noted while Redis is away."""
+    with suppress(redis.RedisError, OSError), _client().pipeline() as pipeline:
+        pipeline.hset(_key(member), "heard", _now())
+        pipeline.expire(_key(member), REMEMBERED_S)
+        pipeline.execute()
 
 
 def online(members: Iterable[int]) -> dict[int, bool]:

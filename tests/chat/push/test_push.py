@@ -42,6 +42,18 @@ async def test_one_push_tells_of_a_room_until_its_member_comes_back(town: Town):
     assert await wait(phone, 2) == [told_of(town.room)] * 2
 
 
+async def test_who_reads_over_rest_has_come_back(town: Town):
+    phone, a = town.phone(), await town.a()
+    said = await a.sent(town.room, "hello")
+    assert await wait(phone, 1) == [told_of(town.room)]
+
+    assert town.call("POST", f"/rooms/{town.room}/read", {"seq": said["seq"]}).status_code == 204
+    await a.expect("message.read")
+    await a.sent(town.room, "again")
+
+    assert await wait(phone, 2) == [told_of(town.room)] * 2
+
+
 async def test_every_device_of_a_member_is_told(town: Town):
     phones, a = [town.phone(), town.phone(town.pair.second_devices[1])], await town.a()
 
