@@ -18,7 +18,7 @@ class Clock:
     @staticmethod
     def in_ms(moment: float) -> int:
         """A moment of this clock in milliseconds since 1970."""
-        return round((time.time() - (time.monotonic() - moment)) * 1000)
+        return int((time.time() - (time.monotonic() - moment)) * 1000)
 
 
 clock = Clock()  # of this process

@@ -59,5 +59,5 @@ class Owing:
                 entry.sent_at + (SILENCE_MS if self._online.is_online(member) else GRACE_MS),
             )
             for member in room.members
-            if member != entry.sender and self._here.heard_of(member) < entry.sent_at
+            if member != entry.sender and self._here.heard_of(member) <= entry.sent_at
         ]

@@ -69,9 +69,10 @@ def judge(owed: Owed, record: Record | None, *, now: int) -> Fate | Later | None
     is_online = record is not None and record.seen.online
     if owed.told > heard:
         return Fate.COLLAPSED
-    if heard >= owed.last or (is_online and not heard):  # the latter: a version that does not write it down
+    # Not in the same millisecond: what was heard then may have been before it.
+    if heard > owed.last or (is_online and not heard):  # the latter: a version that does not write it down
         return Fate.HEARD
-    first = owed.last if heard >= owed.first else owed.first
+    first = owed.last if heard > owed.first else owed.first
     silent_until = first + SILENCE_MS + HEARD_LATE_MS
     if is_online and now < silent_until:
         return Later(replace(owed, first=first), min(now + LOOK_AGAIN_MS, silent_until))
