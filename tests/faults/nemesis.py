@@ -14,11 +14,13 @@ from dataclasses import dataclass
 import redis
 from pymongo.errors import PyMongoError
 
+from dev.stack.ports import is_free
 from dev.stack.process import Process
 from tests.faults import history as noted
 from tests.faults.cluster import Cluster
 from tests.faults.history import History
 from tests.faults.talker import Talker
+from tests.waiting import wait_until
 
 Fault = Callable[["Nemesis", random.Random], "Iterator[float]"]
 WRITE_CONCERN_ERROR = {"code": 64, "codeName": "WriteConcernFailed", "errmsg": "waiting for replication timed out"}
@@ -87,6 +89,7 @@ class Nemesis:
         application = self.cluster.applications[number]
         application.kill()
         yield rng.uniform(0, 3)
+        wait_until(lambda: is_free(application.port))  # its workers end a moment later
         application.spawn()
         yield 3.0
 
