@@ -10,7 +10,6 @@ and drops it.
 """
 
 import logging
-import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ import redis
 import redis.asyncio as aioredis
 from django.conf import settings
 
+from chat.protocol import now_ms
 from core.telemetry.apm import Coin
 
 logger = logging.getLogger(__name__)
@@ -104,7 +104,7 @@ class Leases:
 
     async def write(self, members: Mapping[int, Sockets]) -> dict[int, Record]:
         """Say what sockets these members have here, at most AT_ONCE members. What is known of them then."""
-        now = _now()
+        now = now_ms()
         ends = now + round(settings.PRESENCE_LEASE.total_seconds() * 1000)
         news: list[str | int] = []
         for sockets in members.values():
@@ -119,7 +119,7 @@ class Leases:
         wanted, found = list(members), {}
         for start in range(0, len(wanted), AT_ONCE):
             asked = wanted[start : start + AT_ONCE]
-            found.update(_records(asked, await self._ask(self._read, asked, []), _now()))
+            found.update(_records(asked, await self._ask(self._read, asked, []), now_ms()))
         return {member: record.seen for member, record in found.items()}
 
     async def close(self) -> None:
@@ -158,13 +158,13 @@ def records(members: Collection[int]) -> dict[int, Record]:
     pipeline = _client().pipeline(transaction=False)
     for member in members:
         pipeline.hgetall(_key(member))
-    return _records(members, pipeline.execute() if members else [], _now())
+    return _records(members, pipeline.execute() if members else [], now_ms())
 
 
 def note_heard(member: int) -> None:
     """The member has just said over REST that they are there. Nothing is noted while Redis is away."""
     with suppress(redis.RedisError, OSError), _client().pipeline() as pipeline:
-        pipeline.hset(_key(member), "heard", _now())
+        pipeline.hset(_key(member), "heard", now_ms())
         pipeline.expire(_key(member), REMEMBERED_S)
         pipeline.execute()
 
@@ -196,10 +196,6 @@ def _record(fields: dict[bytes, bytes], now: int) -> Record:
     last_seen = int(fields[b"seen"]) if b"seen" in fields else None
     heard = int(fields[b"heard"]) if b"heard" in fields else None
     return Record(Seen(online=bool(sockets), last_seen=last_seen), heard, sorted(sockets), expired)
-
-
-def _now() -> int:
-    return time.time_ns() // 1_000_000
 
 
 @cache

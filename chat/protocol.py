@@ -5,6 +5,7 @@ stands here. Free of Django and of everything else of ours.
 """
 
 import re
+import time
 from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
 from functools import lru_cache
@@ -253,6 +254,11 @@ encode = msgspec.json.Encoder().encode
 def tags(union: object) -> list[str]:
     """The `type` of every frame in a union, in the order of declaration."""
     return [struct.__struct_config__.tag for struct in union.__args__]  # type: ignore[attr-defined]
+
+
+def now_ms() -> int:
+    """Milliseconds since 1970, the time of everything here."""
+    return time.time_ns() // 1_000_000
 
 
 @lru_cache(maxsize=256)

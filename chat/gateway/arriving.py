@@ -11,10 +11,10 @@ from chat.gateway.admission import Admission
 from chat.gateway.here import Here
 from chat.gateway.member_rooms import MemberRooms
 from chat.gateway.online import Online
-from chat.gateway.session import Session, now_ms
+from chat.gateway.session import Session
 from chat.gateway.standing import Standing
 from chat.message_log.read import LogUnreadable
-from chat.protocol import CloseCode, Ready, RoomState, encode, moment
+from chat.protocol import CloseCode, Ready, RoomState, encode, moment, now_ms
 from chat.selectors import RoomFacts
 from core.telemetry import apm
 from core.telemetry.apm import Trace

@@ -14,9 +14,9 @@ from chat.fanout.hub import Hub
 from chat.fanout.live_rooms import LiveRoom
 from chat.gateway.here import Here, heard_of
 from chat.gateway.member_rooms import MemberRooms
-from chat.gateway.session import Session, now_ms
+from chat.gateway.session import Session
 from chat.presence import AT_ONCE, NEVER, Leases, Record, Seen, Sockets
-from chat.protocol import CloseCode, Presence, encode, moment
+from chat.protocol import CloseCode, Presence, encode, moment, now_ms
 from chat.selectors import RoomFacts
 
 Rooms = Iterable[RoomFacts]

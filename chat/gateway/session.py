@@ -44,6 +44,7 @@ from chat.protocol import (
     glimpse,
     is_client_id,
     moment,
+    now_ms,
 )
 from chat.sending import DETAILS, check_text
 from core.telemetry import metrics
@@ -80,10 +81,6 @@ class Socket(Protocol):
     def close(self, code: int = 1000, reason: str = "") -> None: ...
     def abort(self) -> None: ...
     def has_taken_some(self) -> bool: ...
-
-
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 class Session:

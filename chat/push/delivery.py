@@ -23,10 +23,11 @@ from redis import RedisError
 
 from accounts.selectors import PushDevice
 from accounts.services import devices
+from chat.protocol import now_ms
 from chat.push import due, fcm, opened, posting, webpush  # noqa: F401 - `opened` registers what it pays
 from chat.push.due import Owed, RedisAway
 from chat.push.note import Gone, Note, PushAway, PushRefused
-from chat.push.recipients import Fate, Later, Push, Settled, now_ms, settle
+from chat.push.recipients import Fate, Later, Push, Settled, settle
 from core.telemetry import apm, metrics
 
 logger = logging.getLogger(__name__)

@@ -8,6 +8,7 @@ push tells of a room until the member comes back to it.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
@@ -119,10 +120,8 @@ class AsyncDueList:
     async def note(self, owed: Noted) -> None:
         """Each with the time to look at it, which an entry that is there already keeps. Raises RedisAway."""
         for arguments in _questions(owed):
-            try:
+            with _redis_must_answer():
                 await self._note([_key("due"), _key("owed")], arguments)
-            except (redis.RedisError, OSError) as error:
-                raise RedisAway(type(error).__name__) from error
 
     async def close(self) -> None:
         await self._redis.aclose()
@@ -155,31 +154,24 @@ def strike(taken: Iterable[Owed]) -> None:
 def note_told(owed: Iterable[Owed]) -> None:
     """Raises RedisAway."""
     if told := {each.whom: each.last for each in sorted(owed, key=lambda each: each.last)}:
-        try:
+        with _redis_must_answer():
             _client().zadd(_key("told"), told)
-        except (redis.RedisError, OSError) as error:
-            raise RedisAway(type(error).__name__) from error
 
 
 def first_time(rooms: Sequence[int], *, now: int) -> list[int]:
     """Those of these rooms that nobody has asked this of yet. Raises RedisAway."""
-    try:
-        with _client().pipeline() as pipeline:
-            pipeline.zremrangebyscore(_key(CLOSING), "-inf", now - TOLD_KEPT_MS)
-            for room in rooms:
-                pipeline.zadd(_key(CLOSING), {str(room): now}, nx=True)
-            _forgotten, *added = pipeline.execute()
-    except (redis.RedisError, OSError) as error:
-        raise RedisAway(type(error).__name__) from error
+    with _redis_must_answer(), _client().pipeline() as pipeline:
+        pipeline.zremrangebyscore(_key(CLOSING), "-inf", now - TOLD_KEPT_MS)
+        for room in rooms:
+            pipeline.zadd(_key(CLOSING), {str(room): now}, nx=True)
+        _forgotten, *added = pipeline.execute()
     return [room for room, is_new in zip(rooms, added, strict=True) if is_new]
 
 
 def waiting() -> int:
     """How many entries there are. Raises RedisAway."""
-    try:
+    with _redis_must_answer():
         return int(_client().zcard(_key("due")))
-    except (redis.RedisError, OSError) as error:
-        raise RedisAway(type(error).__name__) from error
 
 
 def _questions(owed: Noted) -> Iterator[list[Any]]:
@@ -198,8 +190,14 @@ def _read(row: bytes) -> Owed:
 
 
 def _ask(script: str, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
-    try:
+    with _redis_must_answer():
         return _client().eval(script, len(keys), *keys, *arguments)
+
+
+@contextmanager
+def _redis_must_answer() -> Iterator[None]:
+    try:
+        yield
     except (redis.RedisError, OSError) as error:
         raise RedisAway(type(error).__name__) from error
 

@@ -5,9 +5,9 @@ on the way to the due list.
 from typing import Any
 
 from chat import selectors
+from chat.protocol import now_ms
 from chat.push import due
 from chat.push.due import GRACE_MS, Owed
-from chat.push.recipients import now_ms
 from chat.services.rooms import PUSH_OPENED
 from core.ledger import outbox
 

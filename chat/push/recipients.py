@@ -22,6 +22,7 @@ from chat import presence, selectors
 from chat.message_log import read
 from chat.message_log.entry import Entry
 from chat.presence import Record
+from chat.protocol import now_ms
 from chat.push.due import SILENCE_MS, Owed
 from chat.push.note import Note
 from chat.selectors import RoomFacts
@@ -148,7 +149,3 @@ def _last_words(facts: RoomFacts) -> tuple[str, str]:
 
 def _shortened(text: str) -> str:
     return text if len(text) <= LONGEST_TEXT else text[: LONGEST_TEXT - 1] + "…"
-
-
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000

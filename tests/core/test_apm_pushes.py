@@ -23,15 +23,15 @@ FAULT = "planted answer"
 
 # Owes them, and returns when each has been tried once.
 OWE_PUSHES = """
-import json, time
+import json
 from django.db import transaction
 from core.ledger import outbox
 from core.ledger.models import Outbox
+from tests.waiting import wait_until
 with transaction.atomic():
     for number, (kind, value) in enumerate(json.loads({pushes!r})):
         outbox.owe(kind, {{"value": value}}, lane=f"push {{number}}")
-while Outbox.objects.filter(kind__startswith="push", attempts=0).exists():
-    time.sleep(0.05)
+wait_until(lambda: not Outbox.objects.filter(kind__startswith="push", attempts=0).exists(), seconds=60)
 """
 
 

@@ -19,11 +19,10 @@ from tests.chat.push.town import Town
 
 PAIRS = 30  # made at once, and told of before anybody has a device
 ALL_TOLD = """
-import time
 from chat.push import due
 from core.ledger.models import Outbox
-while Outbox.objects.exists() or due.waiting():
-    time.sleep(0.05)
+from tests.waiting import wait_until
+wait_until(lambda: not (Outbox.objects.exists() or due.waiting()), seconds=60)
 """
 NOTE = Note(room=42, title="비밀이름", body="planted words of a member", language="ko", ttl_s=600)
 

@@ -22,10 +22,10 @@ from accounts.services.sessions import open_session
 from chat.message_log import indexes, mongo
 from chat.message_log.entry import text_document
 from chat.models import RoomMember
+from chat.protocol import now_ms
 from chat.push import delivery, due, posting
 from chat.push.delivery import Delivery
 from chat.push.due import Owed, RedisAway
-from chat.push.recipients import now_ms
 from chat.services import rooms
 from core.ledger.ids import random_id
 from dev.stack.redis import RedisServer
